@@ -1,0 +1,129 @@
+"""What a hook is: something that happens between compiled steps.
+
+A run alternates between two worlds. Inside, many training steps run as one compiled call that
+Python cannot interrupt. Outside, hooks look at the result. A hook therefore says in advance, with
+`due`, at which step it wants to be called; the loop then runs exactly that many steps in one call.
+A hook that is never due costs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from estimators.aliases import Metrics
+from estimators.clock import Clock
+from estimators.writers import Writer
+
+
+class Hook:
+    """Base class of all hooks; every method may be left out.
+
+    The order of calls is: `restore` (when there is saved state), `begin`, then `after` at each due
+    step, then `end`. `end` runs also when the data is exhausted or a hook asked to stop, but not
+    after an exception.
+
+    Example:
+        >>> class PrintLoss(Hook):
+        ...     def due(self, step):
+        ...         return step + 100
+        ...     def after(self, run, outputs):
+        ...         print(outputs.step, outputs.loss)
+    """
+
+    def fetches(self) -> Any:
+        """Returns a structure of what `after` wants to see in `outputs.fetched[self]`.
+
+        Leaves are tensors of the `model_fn` body that made this hook, or names of such tensors.
+        """
+        return ()
+
+    def begin(self, run: Run) -> None:
+        """Called once, when variables hold their initial or restored values."""
+
+    def due(self, step: int) -> int | None:
+        """Returns the first step after `step` at which `after` must be called, or None for never.
+
+        Args:
+            step: the global step reached so far.
+        """
+        return None
+
+    def after(self, run: Run, outputs: Outputs) -> None:
+        """Called at each due step, and possibly at steps that other hooks asked for: see `due`."""
+
+    def end(self, run: Run) -> None:
+        """Called once, after the last step."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Returns what the hook must remember over a restart, as JSON values."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes back what `state` returned, before `begin`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """What the last compiled call left behind.
+
+    Attributes:
+        step: global step after the last step of the call.
+        loss: loss of that step, averaged over replicas.
+        summaries: serialized `tf.compat.v1.Summary` messages made by the body at that step.
+        fetched: by hook, the values of its `fetches()` as NumPy arrays.
+    """
+
+    step: int
+    loss: float
+    summaries: tuple[bytes, ...] = ()
+    fetched: Mapping[Any, Any] = dataclasses.field(default_factory=dict)
+
+
+class Run(Protocol):
+    """What a hook may know of the run, and do to it."""
+
+    @property
+    def step(self) -> int:
+        """Global step reached so far."""
+
+    @property
+    def first_step(self) -> int:
+        """Global step at which this run began."""
+
+    @property
+    def last_step(self) -> int | None:
+        """Global step at which this run will end; None when only the data knows."""
+
+    @property
+    def mode(self) -> str:
+        """A `ModeKeys` value."""
+
+    @property
+    def model_dir(self) -> str:
+        """Where checkpoints and events go."""
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes checkpoints and events."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time of this run."""
+
+    @property
+    def writer(self) -> Writer:
+        """Event files of this run; a null writer on workers that are not the chief."""
+
+    def request_stop(self, reason: str) -> None:
+        """Ends the run after the hooks of this step."""
+
+    def save(self) -> str:
+        """Commits a checkpoint of the present step, unless it exists; returns its prefix."""
+
+    def evaluate(self, input_fn: Callable[..., Any], **options: Any) -> Metrics:
+        """Evaluates with the weights in memory; options as in `Estimator.evaluate`."""
+
+    def read_variable(self, name: str) -> Any:
+        """Returns the present value of a variable as a NumPy array."""
