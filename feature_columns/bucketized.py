@@ -1,0 +1,130 @@
+"""`bucketized_column`: ranges of a number as categories."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, final
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from feature_columns import base, combiners
+from feature_columns.aliases import ParseSpec, Tensor
+from feature_columns.cache import FeatureCache
+from feature_columns.numeric import NumericColumn
+
+
+@final
+@keras.saving.register_keras_serializable("feature_columns")
+@dataclasses.dataclass(frozen=True)
+class BucketizedColumn(base.DenseColumn, base.CategoricalColumn):
+    """Ranges of a number; made by `bucketized_column`, which documents the fields."""
+
+    source_column: NumericColumn
+    boundaries: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """`<source name>_bucketized`."""
+        return f"{self.source_column.name}_bucketized"
+
+    @property
+    def parse_example_spec(self) -> ParseSpec:
+        """That of the source column."""
+        return self.source_column.parse_example_spec
+
+    @property
+    def num_buckets(self) -> int:
+        """`(len(boundaries) + 1) * dimension of the source`."""
+        return self._buckets_per_number * self.source_column.width
+
+    @property
+    def width(self) -> int:
+        """One float per bucket."""
+        return self.num_buckets
+
+    @property
+    def weight_specs(self) -> tuple[base.WeightSpec, ...]:
+        """No weights."""
+        return ()
+
+    @property
+    def ids_are_bounded(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def ids_may_be_negative(self) -> bool:
+        """Never."""
+        return False
+
+    def lookup(self, cache: FeatureCache) -> Tensor:
+        """Returns int64 `[batch, dimension]`: bucket + dimension index * buckets per number."""
+        values = cache.transformed(self.source_column)
+        buckets = tf.cast(
+            tf.raw_ops.Bucketize(input=values, boundaries=list(self.boundaries)), tf.int64
+        )
+        if self.source_column.width == 1:
+            return buckets
+        starts = np.arange(self.source_column.width, dtype=np.int64) * self._buckets_per_number
+        return buckets + starts
+
+    def missing(self, cache: FeatureCache) -> None:
+        """A number always has a bucket."""
+        del cache
+
+    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+        """Returns one-hot floats, the buckets of the first number first."""
+        del weights
+        return combiners.count(transformed, self.num_buckets)
+
+    @property
+    def _buckets_per_number(self) -> int:
+        return len(self.boundaries) + 1
+
+
+def bucketized_column(
+    source_column: NumericColumn, boundaries: Sequence[float]
+) -> BucketizedColumn:
+    """Puts numbers into ranges: `(-inf, b0), [b0, b1), ..., [bk, inf)`.
+
+    As a dense column it is one-hot; a linear model and a cross read it as categories.
+
+    Args:
+        source_column: a one-dimensional `numeric_column`.
+        boundaries: strictly increasing numbers.
+
+    Returns:
+        A column of `(len(boundaries) + 1) * dimension` buckets.
+
+    Raises:
+        ValueError: `source_column` is of another kind or has two dimensions; `boundaries` is
+            empty or does not increase.
+
+    >>> from feature_columns import numeric_column
+    >>> bucketized_column(numeric_column("age"), [18, 25, 30]).num_buckets
+    4
+    """
+    if not isinstance(source_column, NumericColumn):
+        raise ValueError(
+            "source_column must be a column generated with numeric_column(). "
+            f"Given: {source_column!r}."
+        )
+    if len(source_column.shape) > 1:
+        raise ValueError(
+            f"source_column must be one-dimensional column. Given: {source_column.name!r} with "
+            f"shape={source_column.shape}."
+        )
+    if not isinstance(boundaries, list | tuple | np.ndarray) or len(boundaries) == 0:
+        raise ValueError(
+            f"boundaries must not be empty. Given: {boundaries!r} for {source_column.name!r}."
+        )
+    edges = tuple(float(boundary) for boundary in boundaries)
+    if any(left >= right for left, right in zip(edges, edges[1:], strict=False)):
+        raise ValueError(
+            "boundaries must be a sorted list. Each must be greater than the one before. "
+            f"Given: {list(boundaries)} for {source_column.name!r}."
+        )
+    return BucketizedColumn(source_column, edges)

@@ -1,0 +1,51 @@
+"""What every function makes of the columns that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from feature_columns.base import FeatureColumn
+
+
+def normalise(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[FeatureColumn, ...]:
+    """Returns the columns, checked, in ascending order of their names.
+
+    Raises:
+        ValueError: a dict, nothing, something that is no column, or two columns of one name.
+
+    >>> from feature_columns import numeric_column
+    >>> [column.name for column in normalise([numeric_column("b"), numeric_column("a")])]
+    ['a', 'b']
+    """
+    listed = as_columns(columns)
+    if not listed:
+        raise ValueError("feature_columns must not be empty. Give at least one column.")
+    by_name: dict[str, FeatureColumn] = {}
+    for column in listed:
+        if column.name in by_name:
+            raise ValueError(
+                f"Duplicate feature column name found for columns: {by_name[column.name]!r} and "
+                f"{column!r}. A name decides the names of the variables, so leave one out."
+            )
+        by_name[column.name] = column
+    return tuple(by_name[name] for name in sorted(by_name))
+
+
+def as_columns(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[FeatureColumn, ...]:
+    """Returns one column, or several, as a tuple of columns."""
+    if isinstance(columns, FeatureColumn):
+        return (columns,)
+    if isinstance(columns, Mapping):
+        raise ValueError(
+            "Expected feature_columns to be iterable, found dict. Give its values: "
+            f"list(columns.values()). Keys: {sorted(map(str, columns))}."
+        )
+    listed = tuple(columns)
+    for column in listed:
+        if not isinstance(column, FeatureColumn):
+            raise ValueError(
+                "Items of feature_columns must be a FeatureColumn. Given: "
+                f"{column!r} of type {type(column).__name__}. Make columns with "
+                "feature_columns.*; those of tf.feature_column have the same names there."
+            )
+    return listed

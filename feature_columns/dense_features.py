@@ -1,0 +1,92 @@
+"""`DenseFeatures`: the input layer of a network over columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Self, final
+
+import keras
+import tensorflow as tf
+
+from feature_columns import column_lists, layer_parts
+from feature_columns.aliases import Features, Tensor
+from feature_columns.base import DenseColumn
+from feature_columns.transform import Transform
+
+
+@final
+@keras.saving.register_keras_serializable("feature_columns")
+class DenseFeatures(keras.layers.Layer):
+    """Concatenates dense columns, in ascending order of their names.
+
+    Weights are named `<column name>/embedding_weights`.
+
+    Args:
+        columns: dense columns of different names.
+        name: the layer's name.
+        **kwargs: those of `keras.layers.Layer`; `dtype` is float32 unless given.
+
+    Raises:
+        ValueError: a column is not dense, or names repeat.
+
+    >>> from feature_columns import bucketized_column, numeric_column
+    >>> age = numeric_column("age")
+    >>> layer = DenseFeatures([bucketized_column(age, [18, 65]), age])
+    >>> layer({"age": tf.constant([20.0, 70.0])}).numpy().tolist()
+    [[20.0, 0.0, 1.0, 0.0], [70.0, 0.0, 0.0, 1.0]]
+    """
+
+    def __init__(
+        self, columns: DenseColumn | Iterable[DenseColumn], name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **{"dtype": "float32", **kwargs})
+        self._columns = tuple(_dense(column) for column in column_lists.normalise(columns))
+        self._transform = Transform(self._columns)
+        self._tables = self._transform.tables()  # Held here, so that a SavedModel has them.
+        self._column_weights: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def columns(self) -> tuple[DenseColumn, ...]:
+        """The columns, in the order of the output."""
+        return self._columns
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights; the columns decide their shapes."""
+        del input_shape
+        self._column_weights = layer_parts.add_column_weights(self, self._columns)
+
+    def call(self, features: Features) -> Tensor:
+        """Returns the columns of a batch side by side.
+
+        Args:
+            features: raw or transformed features by key.
+
+        Returns:
+            float32 `[batch, sum of the widths]`.
+        """
+        transformed = self._transform(features)
+        parts = layer_parts.represent(self._columns, self._column_weights, transformed)
+        return tf.concat(parts, axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
+        """Returns `(batch, sum of the widths)`."""
+        width = sum(column.width for column in self._columns)
+        return (layer_parts.batch_of(input_shape), width)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, serialized."""
+        return {**super().get_config(), "columns": layer_parts.saved_columns(self._columns)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the layer that `get_config` described."""
+        return cls(**layer_parts.restored_columns(config))
+
+
+def _dense(column: Any) -> DenseColumn:
+    if not isinstance(column, DenseColumn):
+        raise ValueError(
+            f"Items of feature_columns must be a {DenseColumn}. You can wrap a categorical column "
+            f"with an embedding_column or indicator_column. Given: {column!r}."
+        )
+    return column

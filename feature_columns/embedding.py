@@ -1,0 +1,131 @@
+"""`embedding_column`: category ids as learned vectors."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import keras
+
+from feature_columns import base, checks, combiners
+from feature_columns.aliases import ParseSpec, Tensor
+
+
+@final
+@keras.saving.register_keras_serializable("feature_columns")
+@dataclasses.dataclass(frozen=True)
+class EmbeddingColumn(base.DenseColumn):
+    """Learned vectors of categories; made by `embedding_column`, which documents the fields."""
+
+    categorical_column: base.CategoricalColumn
+    dimension: int
+    combiner: str
+    initializer: Callable[..., Tensor] | None
+    max_norm: float | None
+    trainable: bool
+
+    @property
+    def name(self) -> str:
+        """`<categorical column name>_embedding`."""
+        return f"{self.categorical_column.name}_embedding"
+
+    @property
+    def parse_example_spec(self) -> ParseSpec:
+        """That of the categorical column."""
+        return self.categorical_column.parse_example_spec
+
+    @property
+    def source(self) -> base.SourceColumn:
+        """The categorical column."""
+        return self.categorical_column
+
+    @property
+    def width(self) -> int:
+        """`dimension`."""
+        return self.dimension
+
+    @property
+    def weight_specs(self) -> tuple[base.WeightSpec, ...]:
+        """The table, `[num_buckets, dimension]`."""
+        initializer = self.initializer or keras.initializers.TruncatedNormal(
+            mean=0.0, stddev=1.0 / math.sqrt(self.dimension)
+        )
+        shape = (self.categorical_column.num_buckets, self.dimension)
+        return (base.WeightSpec("embedding_weights", shape, initializer, self.trainable),)
+
+    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+        """Returns the combined vectors of each row's categories."""
+        (table,) = weights
+        return combiners.combine(table, transformed, self.combiner, self.max_norm)
+
+
+def embedding_column(
+    categorical_column: base.CategoricalColumn,
+    dimension: int,
+    combiner: str = "mean",
+    initializer: Callable[..., Tensor] | None = None,
+    ckpt_to_load_from: str | None = None,
+    tensor_name_in_ckpt: str | None = None,
+    max_norm: float | None = None,
+    trainable: bool = True,
+    use_safe_embedding_lookup: bool = True,
+) -> EmbeddingColumn:
+    """Looks categories up in a table of learned vectors, and combines those of a row.
+
+    Args:
+        categorical_column: any categorical column.
+        dimension: the length of a vector.
+        combiner: 'mean', 'sqrtn' or 'sum'. A row without categories gives zeros.
+        initializer: called with a shape and a dtype. None is a normal distribution of mean 0
+            and standard deviation `1 / sqrt(dimension)`, truncated at two of these.
+        ckpt_to_load_from: must be None; warm start the estimator instead.
+        tensor_name_in_ckpt: must be None.
+        max_norm: longer vectors are scaled down to this L2 norm before they are combined.
+        trainable: whether an optimizer may change the table.
+        use_safe_embedding_lookup: rows without categories always give zeros, so this changes
+            nothing.
+
+    Returns:
+        A dense column of `dimension` floats.
+
+    Raises:
+        ValueError: `dimension` is below 1, `initializer` cannot be called, `combiner` is
+            unknown, `categorical_column` is not categorical, or a checkpoint is given.
+
+    >>> from feature_columns import categorical_column_with_hash_bucket
+    >>> embedding_column(categorical_column_with_hash_bucket("city", 1000), 8).name
+    'city_embedding'
+    """
+    del use_safe_embedding_lookup
+    checks.check_categorical(categorical_column, base.CategoricalColumn, "embedding_column")
+    name = categorical_column.name
+    if dimension is None or dimension < 1:
+        raise ValueError(f"Invalid dimension {dimension}. Give 1 or more. column_name: {name}.")
+    if (ckpt_to_load_from is None) != (tensor_name_in_ckpt is None):
+        raise ValueError(
+            "Must specify both `ckpt_to_load_from` and `tensor_name_in_ckpt` or none of them. "
+            f"Embedding of column_name: {name}."
+        )
+    if ckpt_to_load_from is not None:
+        raise ValueError(
+            f"ckpt_to_load_from={ckpt_to_load_from!r} is not supported here. Give the estimator "
+            f"warm_start_from=WarmStartSettings({ckpt_to_load_from!r}, "
+            "var_name_to_prev_var_name={<name of this table>: "
+            f"{tensor_name_in_ckpt!r}}}). Embedding of column_name: {name}."
+        )
+    if initializer is not None and not callable(initializer):
+        raise ValueError(
+            f"initializer must be callable if specified. Embedding of column_name: {name}. "
+            f"Given: {initializer!r}. For instance keras.initializers.RandomNormal(stddev=0.1)."
+        )
+    combiners.check_combiner(combiner, "combiner", f"the embedding of column {name!r}")
+    return EmbeddingColumn(
+        categorical_column=categorical_column,
+        dimension=dimension,
+        combiner=combiner,
+        initializer=initializer,
+        max_norm=max_norm,
+        trainable=trainable,
+    )

@@ -1,0 +1,135 @@
+"""One table for the weights of many categorical columns.
+
+Many small columns cost many small ops. Here the columns of a linear model share one variable:
+one gather, one reduction, one sparse gradient and one sparse update, whatever their number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+
+from feature_columns import combiners
+from feature_columns.aliases import Tensor
+from feature_columns.base import CategoricalColumn
+
+
+@dataclasses.dataclass(frozen=True)
+class FusedPart:
+    """The rows of one column in a fused table.
+
+    Attributes:
+        name: what the rows are called on disk, below the layer: `<column name>/weights`.
+        start: the first row.
+        rows: how many rows.
+    """
+
+    name: str
+    start: int
+    rows: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FusedLayout:
+    """Where the columns lie in a fused table.
+
+    The last row of the table belongs to no column. A missing id reads it, so that an optimizer
+    that acts on a zero gradient (momentum, FTRL) never touches a row of a category that is not
+    in the batch.
+
+    Attributes:
+        parts: the columns' rows, in their order.
+    """
+
+    parts: tuple[FusedPart, ...]
+
+    @classmethod
+    def of(cls, columns: Sequence[CategoricalColumn]) -> Self:
+        """Lays the columns out one after the other."""
+        sizes = [column.num_buckets for column in columns]
+        starts = np.cumsum([0, *sizes]).tolist()
+        return cls(
+            tuple(
+                FusedPart(f"{column.name}/weights", start, size)
+                for column, start, size in zip(columns, starts, sizes, strict=False)
+            )
+        )
+
+    @property
+    def sink(self) -> int:
+        """The row of missing ids."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of the table."""
+        return self.sink + 1
+
+    def logits(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
+        """Looks the ids of all columns up and adds what each column combines.
+
+        Args:
+            table: `tf.Variable` `[rows, units]`.
+            ids: for each part, int64 `[batch, k]`, dense or ragged.
+            combiner: one of `combiners.COMBINERS`, for several ids of one column in one row.
+
+        Returns:
+            float32 `[batch, units]`.
+
+        >>> layout = FusedLayout((FusedPart("a/weights", 0, 2), FusedPart("b/weights", 2, 1)))
+        >>> table = tf.Variable([[1.0], [10.0], [100.0], [0.0]])
+        >>> a, b = tf.constant([[0, 1], [1, -1]], tf.int64), tf.constant([[-1], [0]], tf.int64)
+        >>> layout.logits(table, [a, b], "mean").numpy().tolist()
+        [[5.5], [110.0]]
+        """
+        is_dense = all(isinstance(each, tf.Tensor) and each.shape[1] is not None for each in ids)
+        return (self._dense if is_dense else self._mixed)(table, ids, combiner)
+
+    def _dense(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
+        widths = [each.shape[1] for each in ids]
+        starts = np.repeat([part.start for part in self.parts], widths)
+        rows, weights = self._place(tf.concat(ids, axis=1), starts)
+        if combiner != "sum" and max(widths) > 1:
+            owner = np.repeat(np.arange(len(widths)), widths)
+            same_column = (owner[:, np.newaxis] == owner).astype(np.float32)
+            weights *= combiners.normaliser(tf.matmul(weights, same_column), combiner)
+        looked_up = tf.nn.embedding_lookup(table, rows)
+        return tf.reduce_sum(looked_up * weights[:, :, tf.newaxis], axis=1)
+
+    def _mixed(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
+        batch = _batch_size(ids[0])
+        examples = tf.concat([_example_indices(each) for each in ids], axis=0)
+        flat = [_flat(each) for each in ids]
+        sizes = [tf.size(each) for each in flat]
+        starts = tf.repeat([part.start for part in self.parts], sizes)
+        rows, weights = self._place(tf.concat(flat, axis=0), tf.cast(starts, tf.int64))
+        if combiner != "sum":
+            owner = tf.cast(tf.repeat(tf.range(len(ids)), sizes), tf.int64)
+            cell = examples * len(ids) + owner
+            counts = tf.math.unsorted_segment_sum(weights, cell, batch * len(ids))
+            weights *= tf.gather(combiners.normaliser(counts, combiner), cell)
+        looked_up = tf.nn.embedding_lookup(table, rows) * weights[:, tf.newaxis]
+        return tf.math.unsorted_segment_sum(looked_up, examples, batch)
+
+    def _place(self, ids: Tensor, starts: Any) -> tuple[Tensor, Tensor]:
+        valid = ids >= 0
+        return tf.where(valid, ids + starts, self.sink), tf.cast(valid, tf.float32)
+
+
+def _batch_size(ids: Tensor) -> Tensor:
+    return ids.nrows() if isinstance(ids, tf.RaggedTensor) else tf.shape(ids, tf.int64)[0]
+
+
+def _flat(ids: Tensor) -> Tensor:
+    return ids.values if isinstance(ids, tf.RaggedTensor) else tf.reshape(ids, [-1])
+
+
+def _example_indices(ids: Tensor) -> Tensor:
+    if isinstance(ids, tf.RaggedTensor):
+        return ids.value_rowids()
+    batch, width = tf.unstack(tf.shape(ids, tf.int64))
+    return tf.repeat(tf.range(batch), width)

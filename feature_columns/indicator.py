@@ -1,0 +1,73 @@
+"""`indicator_column`: category ids as counts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, final
+
+import keras
+
+from feature_columns import base, checks, combiners
+from feature_columns.aliases import ParseSpec, Tensor
+
+
+@final
+@keras.saving.register_keras_serializable("feature_columns")
+@dataclasses.dataclass(frozen=True)
+class IndicatorColumn(base.DenseColumn):
+    """Counts of categories; made by `indicator_column`."""
+
+    categorical_column: base.CategoricalColumn
+
+    @property
+    def name(self) -> str:
+        """`<categorical column name>_indicator`."""
+        return f"{self.categorical_column.name}_indicator"
+
+    @property
+    def parse_example_spec(self) -> ParseSpec:
+        """That of the categorical column."""
+        return self.categorical_column.parse_example_spec
+
+    @property
+    def source(self) -> base.SourceColumn:
+        """The categorical column."""
+        return self.categorical_column
+
+    @property
+    def width(self) -> int:
+        """One float per category."""
+        return self.categorical_column.num_buckets
+
+    @property
+    def weight_specs(self) -> tuple[base.WeightSpec, ...]:
+        """No weights."""
+        return ()
+
+    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+        """Returns how often each category occurs in each row."""
+        del weights
+        return combiners.count(transformed, self.width)
+
+
+def indicator_column(categorical_column: base.CategoricalColumn) -> IndicatorColumn:
+    """Counts the categories of each row, for a network: `[omar, marlo, omar]` is `[2, 0, 1]`.
+
+    With many categories take `embedding_column`. A linear model needs neither.
+
+    Args:
+        categorical_column: any categorical column.
+
+    Returns:
+        A dense column as wide as there are categories.
+
+    Raises:
+        ValueError: `categorical_column` is not categorical.
+
+    >>> from feature_columns import categorical_column_with_identity
+    >>> indicator_column(categorical_column_with_identity("weekday", 7)).name
+    'weekday_indicator'
+    """
+    checks.check_categorical(categorical_column, base.CategoricalColumn, "indicator_column")
+    return IndicatorColumn(categorical_column)

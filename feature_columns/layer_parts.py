@@ -1,0 +1,73 @@
+"""What both layers over columns do: scopes, weights and saved columns."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from feature_columns.aliases import Features, Tensor
+from feature_columns.base import DenseColumn, FeatureColumn, WeightSpec
+
+
+@contextlib.contextmanager
+def column_scope(name: str) -> Iterator[None]:
+    """Opens a Keras name scope for a column; Keras wants the parts of `a/b` one by one."""
+    with contextlib.ExitStack() as scopes:
+        for part in name.split("/"):
+            scopes.enter_context(keras.name_scope(part))
+        yield
+
+
+def add_weight(layer: keras.Layer, spec: WeightSpec) -> Any:
+    """Adds a float32 weight to `layer`, in the scope that is open."""
+    return layer.add_weight(
+        name=spec.name,
+        shape=spec.shape,
+        initializer=spec.initializer,
+        trainable=spec.trainable,
+        dtype="float32",
+        autocast=False,  # A cast table would be copied whole, and its gradient dense.
+    )
+
+
+def add_column_weights(
+    layer: keras.Layer, columns: Iterable[DenseColumn]
+) -> tuple[tuple[Any, ...], ...]:
+    """Adds the weights that dense columns need, each in the scope of its column."""
+    added = []
+    for column in columns:
+        with column_scope(column.name):
+            added.append(tuple(add_weight(layer, spec) for spec in column.weight_specs))
+    return tuple(added)
+
+
+def represent(
+    columns: Sequence[DenseColumn], weights: Sequence[Sequence[Any]], transformed: Features
+) -> list[Tensor]:
+    """Returns float32 `[batch, width]` for each column."""
+    return [
+        # The variable itself: through Keras' wrapper the gradient of a lookup would be dense.
+        column.represent(transformed[column.source.transformed_key], [each.value for each in own])
+        for column, own in zip(columns, weights, strict=True)
+    ]
+
+
+def batch_of(shapes: Any) -> int | None:
+    """Returns the batch size of the inputs, given their shapes by feature key."""
+    first = next(iter(shapes.values())) if isinstance(shapes, Mapping) else shapes
+    batch: int | None = first[0]
+    return batch
+
+
+def saved_columns(columns: Iterable[FeatureColumn]) -> list[Any]:
+    """Returns columns as `keras.saving` writes them."""
+    return [keras.saving.serialize_keras_object(column) for column in columns]
+
+
+def restored_columns(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a layer's config with its columns read back."""
+    columns = [keras.saving.deserialize_keras_object(column) for column in config["columns"]]
+    return {**config, "columns": columns}

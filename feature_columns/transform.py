@@ -1,0 +1,97 @@
+"""`Transform`: raw features to the ids and floats that a model multiplies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import final
+
+import tensorflow as tf
+
+from feature_columns import column_lists
+from feature_columns.aliases import Features, Tensor
+from feature_columns.base import CategoricalColumn, FeatureColumn, SourceColumn
+from feature_columns.cache import FeatureCache
+from feature_columns.indicator import IndicatorColumn
+from feature_columns.tables import LookupTables
+
+
+@final
+class Transform:
+    """Computes the transformed tensors that some columns read, each once.
+
+    It has no trainable state, so it runs where it is cheapest: on whole batches in a dataset's
+    `map`, in parallel with the training step, and again in an exported graph. The layers
+    `DenseFeatures` and `LinearModel` take its results, or raw features, or a mixture.
+
+    Args:
+        columns: columns; unlike those of one layer, two may share a name.
+
+    Raises:
+        ValueError: something is no column, or two columns differ in a way that cannot be told
+            from their fields (two lambdas on one line).
+
+    >>> from feature_columns import categorical_column_with_vocabulary_list, numeric_column
+    >>> color = categorical_column_with_vocabulary_list("color", ["R", "G", "B"])
+    >>> transform = Transform([color])
+    >>> features = transform({"color": tf.constant(["G", "X"]), "unused": tf.constant([1, 2])})
+    >>> {key.split("/")[0]: ids.numpy().tolist() for key, ids in features.items()}
+    {'color:ids': [[1], [-1]]}
+    """
+
+    def __init__(self, columns: FeatureColumn | Iterable[FeatureColumn]) -> None:
+        self._tables = LookupTables()
+        self._sources: dict[str, SourceColumn] = {}
+        self._unbounded: set[str] = set()
+        for column in column_lists.as_columns(columns):
+            self._add(column)
+
+    def __call__(self, features: Features) -> dict[str, Tensor]:
+        """Transforms a batch.
+
+        Args:
+            features: raw features by key, `[batch, ...]`; other keys are ignored. A transformed
+                tensor that is there already is passed on.
+
+        Returns:
+            Transformed tensors by `SourceColumn.transformed_key`: float32 `[batch, width]`, or
+            int64 ids `[batch, k]`, dense or ragged.
+
+        Raises:
+            ValueError: a feature is missing, or has a wrong type or shape.
+        """
+        cache = FeatureCache(features, self._tables)
+        return {key: self._checked(key, cache) for key in self._sources}
+
+    def tables(self) -> tf.Module:
+        """Returns the lookup tables; an exported module must have them as an attribute."""
+        return self._tables
+
+    def _add(self, column: FeatureColumn) -> None:
+        source = column.source
+        key = source.transformed_key
+        other = self._sources.setdefault(key, source)
+        if other != source:
+            raise ValueError(
+                f"Columns {other!r} and {source!r} differ, and cannot be told apart by name, "
+                "fields and the places of their functions. Give each its own named normalizer_fn."
+            )
+        # An indicator ignores an id that is too large; a table of weights cannot.
+        is_unbounded = isinstance(source, CategoricalColumn) and not source.ids_are_bounded
+        if is_unbounded and not isinstance(column, IndicatorColumn):
+            self._unbounded.add(key)
+
+    def _checked(self, key: str, cache: FeatureCache) -> Tensor:
+        column = self._sources[key]
+        value = cache.transformed(column)
+        if key not in self._unbounded or cache.has(key):
+            return value
+        assert isinstance(column, CategoricalColumn)
+        flat = value.values if isinstance(value, tf.RaggedTensor) else value
+        check = tf.debugging.assert_less(
+            flat,
+            tf.constant(column.num_buckets, tf.int64),
+            message=f"Column {column.name!r} expects ids in [0, {column.num_buckets}). Give it "
+            "more buckets, or a default_value for other ids.",
+        )
+        with tf.control_dependencies([] if check is None else [check]):
+            return tf.identity(value)
