@@ -85,8 +85,8 @@ def _no_gradient(loss: Tensor, variables: Sequence[Variable]) -> str:
     names = ", ".join(repr(variable.name) for variable in variables[:3])
     more = f" and {len(variables) - 3} more" if len(variables) > 3 else ""
     return (
-        f"No variable has a gradient: loss {loss_name(loss)} ({loss.dtype.name}) does not depend on "
-        f"{names}{more}. Either it is made from labels and constants alone, or the way from the "
+        f"No variable has a gradient: loss {loss_name(loss)} does not depend on {names}{more}. "
+        "Either it is made from labels and constants alone, or the way from the "
         "variables to it is cut by an operation without gradient (tf.argmax, tf.round, a cast to "
         "integer, tf.stop_gradient, a NumPy or py_function call)."
     )

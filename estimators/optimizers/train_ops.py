@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -176,11 +175,11 @@ def _variables(description: Minimize, trainable: Sequence[Variable]) -> Sequence
 
 def _scopes(minimizes: Sequence[Minimize]) -> list[str]:
     """Names the folder of each optimizer: a second one of the same name gets `_1`."""
-    scopes: dict[int, str] = {}
-    seen: Counter[str] = Counter()
+    scopes: list[str] = []
     for one in minimizes:
-        key, name = id(one.optimizer), one.optimizer.name
-        if key not in scopes:
-            scopes[key] = f"training/{name}_{seen[name]}" if seen[name] else f"training/{name}"
-            seen[name] += 1
-    return [scopes[id(one.optimizer)] for one in minimizes]
+        scope = f"training/{one.optimizer.name}"
+        count = sum(
+            earlier.optimizer.name == one.optimizer.name for earlier in minimizes[: len(scopes)]
+        )
+        scopes.append(f"{scope}_{count}" if count else scope)
+    return scopes

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import collections
+import contextlib
+import re
 
 import pytest
+import tensorflow as tf
 
 
 class Trainer:
@@ -16,12 +19,29 @@ class Trainer:
         with strategy.scope():
             self.step = tf.Variable(0, dtype=tf.int64, name="global_step", trainable=False)
 
-    def _creator(self, next_creator, **options):
-        name = options["name"]
-        if name not in self.variables:
-            with tf.init_scope():
-                self.variables[name] = next_creator(**options)
-        return self.variables[name]
+    @contextlib.contextmanager
+    def answering(self, *, cross_replica):
+        seen = collections.Counter()
+
+        def answer(next_creator, **options):
+            if cross_replica != tf.distribute.in_cross_replica_context():
+                return next_creator(**options)
+            path = re.sub(r"(_\d+)?/$", "", options["name"])  # v1 slots: "w/Adam_1/"
+            name = f"{path}_{seen[path]}" if seen[path] else path
+            seen[path] += 1
+            if name not in self.variables:
+                self.variables[name] = self._created(next_creator, {**options, "name": name})
+            return self.variables[name]
+
+        with tf.variable_creator_scope(answer):
+            yield
+
+    def _created(self, next_creator, options):
+        initial = options["initial_value"]
+        if tf.is_tensor(initial) and not hasattr(initial, "numpy"):
+            options["initial_value"] = tf.get_static_value(initial)
+        with tf.init_scope():
+            return next_creator(**options)
 
     def variable(self, name, value):
         with self.strategy.scope():
@@ -30,8 +50,13 @@ class Trainer:
 
     def _step(self, body):
         step = tf.identity(self.step)
-        with tf.variable_creator_scope(self._creator):
-            self.strategy.run(body, args=(step,))
+
+        def replica(step):
+            with self.answering(cross_replica=False):
+                body(step)
+
+        with self.answering(cross_replica=True):  # v1 optimizers make slots in a merge call.
+            self.strategy.run(replica, args=(step,))
         self.step.assign(step + 1)
 
     def run(self, body, steps):
@@ -49,7 +74,7 @@ class Trainer:
         return self.strategy.experimental_local_results(self.variables[name])[0].numpy()
 
     def names(self):
-        return {name for name in self.variables if not name.endswith("replica_1/")}
+        return set(self.variables)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +94,13 @@ def trainer(two_devices):
     return Trainer(tf.distribute.get_strategy())
 
 
+@pytest.fixture(scope="session")
+def mirrored_strategy(two_devices):
+    # One for all tests: every MirroredStrategy numbers its collectives from 100, and the process
+    # remembers the shapes of each number.
+    return tf.distribute.MirroredStrategy(two_devices)
+
+
 @pytest.fixture
-def mirrored(two_devices):
-    return Trainer(tf.distribute.MirroredStrategy(two_devices))
+def mirrored(mirrored_strategy):
+    return Trainer(mirrored_strategy)

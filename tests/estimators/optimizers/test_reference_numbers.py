@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import tensorflow as tf
 
-import pytest
 from estimators.optimizers import apply_minimize, get, group, minimize
 
 X = [[1.0], [2.0]]
