@@ -1,0 +1,1 @@
+"""Serving receivers, signatures and SavedModels."""
