@@ -1,0 +1,23 @@
+"""Heads: from logits to loss, predictions, metrics and export signatures.
+
+>>> from estimators import heads
+>>> head = heads.BinaryClassHead(weight_column="weight", thresholds=[0.25])
+>>> head.logits_dimension
+1
+"""
+
+from estimators.heads.base import Head
+from estimators.heads.binary import BinaryClassHead
+from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
+from estimators.heads.multiclass import MultiClassHead
+from estimators.heads.regression import RegressionHead
+
+__all__ = [
+    "BinaryClassHead",
+    "Head",
+    "MetricKeys",
+    "MultiClassHead",
+    "PredictionKeys",
+    "RegressionHead",
+    "SignatureKeys",
+]
