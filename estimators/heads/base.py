@@ -6,12 +6,8 @@ import abc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
-import tensorflow as tf
-
 from estimators.aliases import Features, Labels, Tensor, Variable
 from estimators.export.outputs import ExportOutput
-from estimators.heads.keys import MetricKeys
 from estimators.optimizers import group, minimize
 from estimators.spec import MODES, EstimatorSpec, ModeKeys
 
@@ -162,71 +158,10 @@ def _train_op(
     return minimize(loss, optimizer, variables=list(trainable_variables))
 
 
-def described(head: Head) -> str:
+def described(kind: type, name: str | None) -> str:
     """Returns how messages name a head.
 
-    >>> from estimators.heads import RegressionHead
-    >>> described(RegressionHead(name="price"))
-    "RegressionHead 'price'"
+    >>> described(Head, "price")
+    "Head 'price'"
     """
-    kind = type(head).__name__
-    return kind if head.name is None else f"{kind} {head.name!r}"
-
-
-def suffixed(key: str, name: str | None) -> str:
-    """Returns a metric's key with the name of its head.
-
-    >>> suffixed("label/mean", "price")
-    'label/mean/price'
-    """
-    return key if name is None else f"{key}/{name}"
-
-
-def chosen(predictions: dict[str, Tensor], keys: Sequence[str] | None) -> dict[str, Tensor]:
-    """Returns the predictions named in `keys`, or all.
-
-    Raises:
-        ValueError: there is no prediction of that name.
-
-    >>> chosen({"logits": 1, "classes": 2}, ["logits"])
-    {'logits': 1}
-    """
-    if keys is None:
-        return predictions
-    for key in keys:
-        if key not in predictions:
-            raise ValueError(
-                f"Prediction key must be in PredictionKeys, given: {key!r}. "
-                f"This head offers {list(predictions)}."
-            )
-    return {key: predictions[key] for key in keys}
-
-
-def means(
-    keys: Sequence[str], name: str | None, regularization_losses: Sequence[Tensor] | None
-) -> dict[str, Any]:
-    """Returns a new mean for each key, and one for the regularization losses if there are any.
-
-    >>> list(means(["average_loss"], "price", None))
-    ['average_loss/price']
-    """
-    if regularization_losses:
-        keys = [*keys, MetricKeys.REGULARIZATION_LOSS]
-    full_keys = [suffixed(key, name) for key in keys]
-    return {key: keras.metrics.Mean(name=key) for key in full_keys}
-
-
-def update_regularization(
-    eval_metrics: Mapping[str, Any], name: str | None, regularization_losses: Any
-) -> None:
-    """Adds the sum of the regularization losses to their metric, if there are any.
-
-    >>> import keras, tensorflow as tf
-    >>> metrics = {"regularization_loss": keras.metrics.Mean()}
-    >>> update_regularization(metrics, None, [tf.constant(1.5), tf.constant(0.5)])
-    >>> float(metrics["regularization_loss"].result())
-    2.0
-    """
-    if regularization_losses:
-        key = suffixed(MetricKeys.REGULARIZATION_LOSS, name)
-        eval_metrics[key].update_state(tf.add_n(list(regularization_losses)))
+    return kind.__name__ if name is None else f"{kind.__name__} {name!r}"

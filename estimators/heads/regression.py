@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
+import keras
 import tensorflow as tf
 
-from estimators.aliases import Features, Labels, Tensor
+from estimators.aliases import Tensor
 from estimators.export.outputs import ExportOutput, PredictOutput, RegressionOutput
-from estimators.heads import _inputs, base, losses
+from estimators.heads import _inputs, losses
+from estimators.heads.base import described
 from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
-from estimators.heads.metrics import flat, flat_weights
+from estimators.heads.single import MetricMakers, Observations, SingleHead
 
 
 @final
-class RegressionHead(base.Head):
+class RegressionHead(SingleHead):
     """Predicts `label_dimension` numbers by as many logits.
 
     Labels are numbers `[batch, ..., label_dimension]`; `[batch, ...]` will do for one dimension.
+
+    Predictions: `predictions` float32 `[batch, ..., label_dimension]`, and with an inverse link
+    `logits` of the same shape.
+
+    Metrics: average loss, means of labels and predictions, weighted, over examples and dimensions.
 
     Args:
         label_dimension: numbers per example.
@@ -53,96 +60,21 @@ class RegressionHead(base.Head):
         inverse_link_fn: Callable[[Tensor], Tensor] | None = None,
         name: str | None = None,
     ) -> None:
-        self._name = name
-        self._owner = base.described(self)
+        owner = described(RegressionHead, name)
         if label_dimension < 1:
             raise ValueError(
-                f"{self._owner}: Invalid label_dimension {label_dimension}. It must be at least 1."
+                f"{owner}: Invalid label_dimension {label_dimension}. It must be at least 1."
             )
-        self._inverse_link = inverse_link_fn
-        self._objective = losses.Objective(
-            self._owner,
+        objective = losses.Objective(
+            owner,
             losses.squared_error,
             width=label_dimension,
             weight_column=weight_column,
             reduction=loss_reduction,
             loss_fn=loss_fn,
         )
-
-    @property
-    def name(self) -> str | None:
-        """Suffix of the metric keys, or None."""
-        return self._name
-
-    @property
-    def logits_dimension(self) -> int:
-        """The number of numbers per example."""
-        return self._objective.width
-
-    @property
-    def loss_reduction(self) -> str:
-        """How the losses of a batch become one."""
-        return self._objective.reduction
-
-    def loss(
-        self,
-        labels: Labels,
-        logits: Tensor,
-        features: Features | None = None,
-        mode: str | None = None,
-        regularization_losses: Sequence[Tensor] | None = None,
-    ) -> Tensor:
-        """Returns the scalar squared error of the batch, or the loss of `loss_fn`."""
-        logits = _inputs.float_logits(self._owner, logits, self.logits_dimension)
-        labels = self._numbers(labels, logits)
-        return self._objective.loss(labels, logits, features, regularization_losses)
-
-    def predictions(self, logits: Tensor, keys: Sequence[str] | None = None) -> dict[str, Tensor]:
-        """Returns the predictions by key.
-
-        Args:
-            logits: `[batch, ..., label_dimension]`.
-            keys: the keys wanted, or None for all.
-
-        Returns:
-            `predictions` float32 `[batch, ..., label_dimension]`, and, with an inverse link,
-            `logits` of the same shape.
-
-        Raises:
-            ValueError: wrong shape, or an unknown key.
-        """
-        logits = _inputs.float_logits(self._owner, logits, self.logits_dimension)
-        predictions = {PredictionKeys.PREDICTIONS: self._predicted(logits)}
-        if self._inverse_link is not None:
-            predictions[PredictionKeys.LOGITS] = logits
-        return base.chosen(predictions, keys)
-
-    def metrics(self, regularization_losses: Sequence[Tensor] | None = None) -> dict[str, Any]:
-        """Returns new metrics by key: `average_loss`, `prediction/mean`, `label/mean`."""
-        keys = [MetricKeys.AVERAGE_LOSS, MetricKeys.PREDICTION_MEAN, MetricKeys.LABEL_MEAN]
-        return base.means(keys, self._name, regularization_losses)
-
-    def update_metrics(
-        self,
-        eval_metrics: Mapping[str, Any],
-        features: Features | None,
-        logits: Tensor,
-        labels: Labels,
-        mode: str | None = None,
-        regularization_losses: Sequence[Tensor] | None = None,
-    ) -> Mapping[str, Any]:
-        """Adds a batch to the metrics: weighted means over examples and dimensions."""
-        logits = _inputs.float_logits(self._owner, logits, self.logits_dimension)
-        labels = self._numbers(labels, logits)
-        weights = flat_weights(self._objective.weights(logits, features), logits)
-        for key, values in (
-            (MetricKeys.AVERAGE_LOSS, self._objective.losses(labels, logits, features)),
-            (MetricKeys.PREDICTION_MEAN, self._predicted(logits)),
-            (MetricKeys.LABEL_MEAN, labels),
-        ):
-            eval_metrics[base.suffixed(key, self._name)].update_state(flat(values), weights)
-        base.update_regularization(eval_metrics, self._name, regularization_losses)
-        return eval_metrics
+        super().__init__(name, label_dimension, objective)
+        self._inverse_link = inverse_link_fn
 
     def export_outputs(self, predictions: Mapping[str, Tensor]) -> dict[str, ExportOutput]:
         """Returns `serving_default`, `regression` and `predict`."""
@@ -153,21 +85,34 @@ class RegressionHead(base.Head):
             SignatureKeys.PREDICT: PredictOutput(predictions),
         }
 
-    def check_labels(self, labels: Labels) -> None:
-        """Raises `ValueError` naming the first label that is NaN or infinite."""
-        labels = _inputs.dense_labels(self._owner, labels)
+    def _label_values(self, labels: Tensor) -> Tensor:
         values = _inputs.float_values(self._owner, "labels", labels)
-        _inputs.checked(
+        if self._objective.loss_fn is not None:
+            return values  # A loss of one's own may take NaN for "not known" and mask it.
+        return _inputs.checked(
             values,
             ok=tf.math.is_finite(values),
             shown=labels,
             message=f"{self._owner}: labels must be finite numbers.",
         )
 
-    def _numbers(self, labels: Labels, logits: Tensor) -> Tensor:
-        labels = _inputs.dense_labels(self._owner, labels)
-        values = _inputs.float_values(self._owner, "labels", labels)
-        return _inputs.aligned(self._owner, "labels", values, logits, (self.logits_dimension,))
+    def _predictions(self, logits: Tensor) -> dict[str, Tensor]:
+        predictions = {PredictionKeys.PREDICTIONS: self._predicted(logits)}
+        if self._inverse_link is not None:
+            predictions[PredictionKeys.LOGITS] = logits
+        return predictions
+
+    def _metric_makers(self) -> MetricMakers:
+        return {
+            MetricKeys.PREDICTION_MEAN: keras.metrics.Mean,
+            MetricKeys.LABEL_MEAN: keras.metrics.Mean,
+        }
+
+    def _observations(self, labels: Tensor, logits: Tensor) -> Observations:
+        return {
+            MetricKeys.PREDICTION_MEAN: (self._predicted(logits),),
+            MetricKeys.LABEL_MEAN: (labels,),
+        }
 
     def _predicted(self, logits: Tensor) -> Tensor:
         return logits if self._inverse_link is None else self._inverse_link(logits)

@@ -131,3 +131,16 @@ def test_check_labels_names_the_row_of_a_nan():
         head.check_labels(np.array([1.0, np.nan]))
     with pytest.raises(ValueError, match="must be numbers, got strings"):
         head.check_labels(np.array(["1"]))
+
+
+def test_a_loss_fn_may_mask_labels_that_are_nan():
+    def masked(labels, logits):
+        known = tf.math.is_finite(labels)
+        return tf.where(known, tf.abs(tf.where(known, labels, 0.0) - logits), 0.0)
+
+    labels = [[1.0], [np.nan]]
+    head = RegressionHead(loss_fn=masked)
+    head.check_labels(labels)
+    assert float(head.loss(labels, [[3.0], [3.0]])) == 1.0
+    with pytest.raises(ValueError, match="nan in row 1"):
+        RegressionHead().loss(labels, [[3.0], [3.0]])

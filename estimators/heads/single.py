@@ -1,0 +1,153 @@
+"""What all heads of one objective share: read the inputs, then ask the head for its own part."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from estimators.aliases import Features, Labels, Tensor
+from estimators.heads import _inputs
+from estimators.heads.base import Head
+from estimators.heads.keys import MetricKeys
+from estimators.heads.losses import Objective
+
+MetricMakers: TypeAlias = dict[str, Callable[[str], Any]]
+"""For each metric key, without the head's name: makes the Keras metric of that name."""
+
+Observations: TypeAlias = dict[str, tuple[Tensor, ...]]
+"""For each metric key what `update_state` is given before the weights, shaped as the losses."""
+
+
+class SingleHead(Head):
+    """A head with one objective. A final head adds five methods about labels and logits.
+
+    Args:
+        name: suffix of the metric keys, or None.
+        logits_dimension: last dimension of the logits.
+        objective: what is minimised.
+
+    >>> from estimators.heads import RegressionHead
+    >>> list(RegressionHead(name="price").metrics())
+    ['average_loss/price', 'prediction/mean/price', 'label/mean/price']
+    """
+
+    def __init__(self, name: str | None, logits_dimension: int, objective: Objective) -> None:
+        self._name = name
+        self._logits_dimension = logits_dimension
+        self._objective = objective
+        self._owner = objective.owner
+
+    @abc.abstractmethod
+    def _label_values(self, labels: Tensor) -> Tensor:
+        """Returns dense labels as the objective takes them, same shape, their values checked."""
+
+    @abc.abstractmethod
+    def _predictions(self, logits: Tensor) -> dict[str, Tensor]:
+        """Returns all predictions by key, of float32 logits."""
+
+    @abc.abstractmethod
+    def _metric_makers(self) -> MetricMakers:
+        """Returns how to make each metric, besides those of the losses."""
+
+    @abc.abstractmethod
+    def _observations(self, labels: Tensor, logits: Tensor) -> Observations:
+        """Returns what the metrics of `_metric_makers` are to be given for one batch."""
+
+    @property
+    def name(self) -> str | None:
+        """Suffix of the metric keys, or None."""
+        return self._name
+
+    @property
+    def logits_dimension(self) -> int:
+        """Last dimension of the logits."""
+        return self._logits_dimension
+
+    @property
+    def loss_reduction(self) -> str:
+        """How the losses of a batch become one."""
+        return self._objective.reduction
+
+    def loss(
+        self,
+        labels: Labels,
+        logits: Tensor,
+        features: Features | None = None,
+        mode: str | None = None,
+        regularization_losses: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """Returns the scalar loss of the batch."""
+        labels, logits = self._read(labels, logits)
+        return self._objective.loss(labels, logits, features, regularization_losses)
+
+    def predictions(self, logits: Tensor, keys: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """Returns the predictions by key, all of them or those named in `keys`.
+
+        Raises:
+            ValueError: the logits have the wrong shape, or a key is unknown.
+        """
+        logits = _inputs.float_logits(self._owner, logits, self._logits_dimension)
+        predictions = self._predictions(logits)
+        for key in keys or ():
+            if key not in predictions:
+                raise ValueError(
+                    f"Prediction key must be in PredictionKeys, given: {key!r}. "
+                    f"{self._owner} offers {list(predictions)}."
+                )
+        return predictions if keys is None else {key: predictions[key] for key in keys}
+
+    def metrics(self, regularization_losses: Sequence[Tensor] | None = None) -> dict[str, Any]:
+        """Returns new Keras metrics by key, each key with the head's name."""
+        makers: MetricMakers = {MetricKeys.AVERAGE_LOSS: keras.metrics.Mean}
+        makers |= self._metric_makers()
+        if regularization_losses:
+            makers[MetricKeys.REGULARIZATION_LOSS] = keras.metrics.Mean
+        return {self._full(key): make(self._full(key)) for key, make in makers.items()}
+
+    def update_metrics(
+        self,
+        eval_metrics: Mapping[str, Any],
+        features: Features | None,
+        logits: Tensor,
+        labels: Labels,
+        mode: str | None = None,
+        regularization_losses: Sequence[Tensor] | None = None,
+    ) -> Mapping[str, Any]:
+        """Adds a batch to the metrics; all but the regularization are weighted."""
+        labels, logits = self._read(labels, logits)
+        losses = self._objective.losses(labels, logits, features)
+        weights = self._objective.weights(logits, features)
+        if weights is not None:
+            weights = _flat(weights * tf.ones_like(losses))
+        observations = {MetricKeys.AVERAGE_LOSS: (losses,)}
+        observations |= self._observations(labels, logits)
+        for key, values in observations.items():
+            eval_metrics[self._full(key)].update_state(*map(_flat, values), weights)
+        if regularization_losses:
+            total = tf.add_n(list(regularization_losses))
+            eval_metrics[self._full(MetricKeys.REGULARIZATION_LOSS)].update_state(total)
+        return eval_metrics
+
+    def check_labels(self, labels: Labels) -> None:
+        """Raises `ValueError` naming the first label that cannot be learned, and its row."""
+        self._label_values(_inputs.dense_labels(self._owner, labels))
+
+    def _read(self, labels: Labels, logits: Tensor) -> tuple[Tensor, Tensor]:
+        logits = _inputs.float_logits(self._owner, logits, self._logits_dimension)
+        labels = _inputs.dense_labels(self._owner, labels)
+        widths = (self._objective.width,)
+        labels = _inputs.aligned(self._owner, "labels", labels, logits, widths)
+        return self._label_values(labels), logits
+
+    def _full(self, key: str) -> str:
+        return key if self._name is None else f"{key}/{self._name}"
+
+
+def _flat(values: Tensor) -> Tensor:
+    # Keras averages the values of a row before it weights the row, so per-logit weights and several
+    # leading dimensions would be reduced differently; a flat list has one meaning.
+    return tf.reshape(values, [-1])
