@@ -62,6 +62,11 @@ class FeatureColumn(abc.ABC):
         return cls(**parts)
 
 
+def _as_tuples(part: Any) -> Any:
+    # JSON has lists only, and a column must stay hashable.
+    return tuple(_as_tuples(each) for each in part) if isinstance(part, list | tuple) else part
+
+
 class SourceColumn(FeatureColumn):
     """A column that computes a tensor from raw features."""
 

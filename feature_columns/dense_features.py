@@ -53,7 +53,7 @@ class DenseFeatures(keras.layers.Layer):
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights; the columns decide their shapes."""
         del input_shape
-        self._column_weights = layer_parts.add_column_weights(self, self._columns)
+        self._column_weights = layer_parts.make_column_weights(self._columns)
 
     def call(self, features: Features) -> Tensor:
         """Returns the columns of a batch side by side.

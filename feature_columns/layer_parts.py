@@ -21,27 +21,29 @@ def column_scope(name: str) -> Iterator[None]:
         yield
 
 
-def add_weight(layer: keras.Layer, spec: WeightSpec) -> Any:
-    """Adds a float32 weight to `layer`, in the scope that is open."""
-    return layer.add_weight(
-        name=spec.name,
+def make_weight(spec: WeightSpec) -> Any:
+    """Makes a float32 weight in the scope that is open; a layer owns it once it is an attribute.
+
+    Not `Layer.add_weight`: it goes back to the scope of the layer, so that the weights of all
+    columns would have one path.
+    """
+    return keras.Variable(
+        spec.initializer,
         shape=spec.shape,
-        initializer=spec.initializer,
-        trainable=spec.trainable,
         dtype="float32",
+        trainable=spec.trainable,
         autocast=False,  # A cast table would be copied whole, and its gradient dense.
+        name=spec.name,
     )
 
 
-def add_column_weights(
-    layer: keras.Layer, columns: Iterable[DenseColumn]
-) -> tuple[tuple[Any, ...], ...]:
-    """Adds the weights that dense columns need, each in the scope of its column."""
-    added = []
+def make_column_weights(columns: Iterable[DenseColumn]) -> tuple[tuple[Any, ...], ...]:
+    """Makes the weights that dense columns need, each in the scope of its column."""
+    made = []
     for column in columns:
         with column_scope(column.name):
-            added.append(tuple(add_weight(layer, spec) for spec in column.weight_specs))
-    return tuple(added)
+            made.append(tuple(make_weight(spec) for spec in column.weight_specs))
+    return tuple(made)
 
 
 def represent(

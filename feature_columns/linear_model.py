@@ -92,14 +92,14 @@ class LinearModel(keras.layers.Layer):
         """Makes the weights; the columns decide their shapes."""
         del input_shape
         if self._categorical:
-            self._table = self._add_zeros("categorical_weights", self._layout.rows, self._units)
-        self._column_weights = layer_parts.add_column_weights(self, self._dense)
+            self._table = _zeros("categorical_weights", self._layout.rows, self._units)
+        self._column_weights = layer_parts.make_column_weights(self._dense)
         weights = []
         for column in self._dense:
             with layer_parts.column_scope(column.name):
-                weights.append(self._add_zeros("weights", column.width, self._units))
+                weights.append(_zeros("weights", column.width, self._units))
         self._dense_weights = tuple(weights)
-        self._bias = self._add_zeros("bias_weights", self._units)
+        self._bias = _zeros("bias_weights", self._units)
 
     def call(self, features: Features) -> Tensor:
         """Returns the linear function of a batch.
@@ -139,9 +139,9 @@ class LinearModel(keras.layers.Layer):
         """Makes the layer that `get_config` described."""
         return cls(**layer_parts.restored_columns(config))
 
-    def _add_zeros(self, name: str, *shape: int) -> Any:
-        zeros = keras.initializers.Zeros()
-        return layer_parts.add_weight(self, WeightSpec(name, shape, zeros))
+
+def _zeros(name: str, *shape: int) -> Any:
+    return layer_parts.make_weight(WeightSpec(name, shape, keras.initializers.Zeros()))
 
 
 def _is_category(column: FeatureColumn) -> bool:

@@ -41,7 +41,7 @@ class Transform:
     def __init__(self, columns: FeatureColumn | Iterable[FeatureColumn]) -> None:
         self._tables = LookupTables()
         self._sources: dict[str, SourceColumn] = {}
-        self._unbounded: set[str] = set()
+        self._limits: dict[str, int] = {}
         for column in column_lists.as_columns(columns):
             self._add(column)
 
@@ -76,22 +76,21 @@ class Transform:
                 "fields and the places of their functions. Give each its own named normalizer_fn."
             )
         # An indicator ignores an id that is too large; a table of weights cannot.
-        is_unbounded = isinstance(source, CategoricalColumn) and not source.ids_are_bounded
-        if is_unbounded and not isinstance(column, IndicatorColumn):
-            self._unbounded.add(key)
+        if isinstance(column, IndicatorColumn) or not isinstance(source, CategoricalColumn):
+            return
+        if not source.ids_are_bounded:
+            self._limits[key] = source.num_buckets
 
     def _checked(self, key: str, cache: FeatureCache) -> Tensor:
-        column = self._sources[key]
-        value = cache.transformed(column)
-        if key not in self._unbounded or cache.has(key):
+        value = cache.transformed(self._sources[key])
+        if key not in self._limits or cache.has(key):
             return value
-        assert isinstance(column, CategoricalColumn)
-        flat = value.values if isinstance(value, tf.RaggedTensor) else value
+        limit = self._limits[key]
         check = tf.debugging.assert_less(
-            flat,
-            tf.constant(column.num_buckets, tf.int64),
-            message=f"Column {column.name!r} expects ids in [0, {column.num_buckets}). Give it "
-            "more buckets, or a default_value for other ids.",
+            value.values if isinstance(value, tf.RaggedTensor) else value,
+            tf.constant(limit, tf.int64),
+            message=f"Column {self._sources[key].name} expects ids in [0, {limit}). Give it more "
+            "buckets, or a default_value for other ids.",
         )
         with tf.control_dependencies([] if check is None else [check]):
             return tf.identity(value)
