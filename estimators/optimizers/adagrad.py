@@ -7,10 +7,11 @@ import dataclasses
 import tensorflow as tf
 
 from estimators.aliases import Tensor
-from estimators.optimizers.row_wise import LearningRate, RowWiseOptimizer, Scalars, Slots
+from estimators.optimizers.hyper_parameters import LearningRate, Scalars
+from estimators.optimizers.row_wise import RowWiseOptimizer, Slots
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class Adagrad(RowWiseOptimizer):
     """`a += g^2; w -= learning_rate * g / (sqrt(a) + epsilon)` for every row touched.
 

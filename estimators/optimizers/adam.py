@@ -8,10 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from estimators.aliases import Tensor
-from estimators.optimizers.row_wise import LearningRate, RowWiseOptimizer, Scalars, Slots
+from estimators.optimizers.hyper_parameters import LearningRate, Scalars
+from estimators.optimizers.row_wise import RowWiseOptimizer, Slots, decay_rows
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class Adam(RowWiseOptimizer):
     """Gradients divided by a running root mean square, with a running mean for momentum.
 
@@ -113,18 +114,10 @@ class Adam(RowWiseOptimizer):
 
     def update_rows(self, handle: Tensor, gradient: Tensor, slots: Slots, scalars: Scalars) -> None:
         """See `RowWiseOptimizer.update_rows`."""
-        values, rows = gradient.values, gradient.indices
-        mean = _decayed_rows(slots["m"], rows, scalars["beta_1"], values)
-        square = _decayed_rows(slots["v"], rows, scalars["beta_2"], tf.square(values))
+        mean = decay_rows(slots["m"], gradient, scalars["beta_1"])
+        square = decay_rows(slots["v"], gradient, scalars["beta_2"], power=2)
         tf.raw_ops.ResourceScatterSub(
             resource=handle,
-            indices=rows,
+            indices=gradient.indices,
             updates=scalars["rate"] * mean / (tf.sqrt(square) + self.epsilon),
         )
-
-
-def _decayed_rows(slot: Tensor, rows: Tensor, decay: Tensor, values: Tensor) -> Tensor:
-    old = tf.raw_ops.ResourceGather(resource=slot, indices=rows, dtype=values.dtype)
-    new = decay * old + (1.0 - decay) * values
-    tf.raw_ops.ResourceScatterUpdate(resource=slot, indices=rows, updates=new)
-    return new

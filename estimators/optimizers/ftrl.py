@@ -8,10 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from estimators.aliases import Tensor
-from estimators.optimizers.row_wise import LearningRate, RowWiseOptimizer, Scalars, Slots
+from estimators.optimizers.hyper_parameters import LearningRate, Scalars
+from estimators.optimizers.row_wise import RowWiseOptimizer, Slots
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class Ftrl(RowWiseOptimizer):
     """Follow the regularised leader, proximal form, for every row touched.
 

@@ -12,9 +12,9 @@ from estimators.optimizers.adam import Adam
 from estimators.optimizers.adapters import KerasOptimizer, V1Optimizer
 from estimators.optimizers.conversion import convert, is_convertible
 from estimators.optimizers.ftrl import Ftrl
+from estimators.optimizers.hyper_parameters import LearningRate
 from estimators.optimizers.interface import Optimizer
 from estimators.optimizers.rmsprop import RMSProp
-from estimators.optimizers.row_wise import LearningRate
 from estimators.optimizers.sgd import SGD
 
 

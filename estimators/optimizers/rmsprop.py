@@ -8,10 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from estimators.aliases import Tensor
-from estimators.optimizers.row_wise import LearningRate, RowWiseOptimizer, Scalars, Slots
+from estimators.optimizers.hyper_parameters import LearningRate, Scalars
+from estimators.optimizers.row_wise import RowWiseOptimizer, Slots, decay_rows
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class RMSProp(RowWiseOptimizer):
     """Gradients divided by a running root mean square.
 
@@ -113,15 +114,8 @@ class RMSProp(RowWiseOptimizer):
             else:
                 tf.raw_ops.ResourceSparseApplyRMSProp(**inputs)
             return
-
-        def decayed(slot: Tensor, value: Tensor) -> Tensor:
-            old = tf.raw_ops.ResourceGather(resource=slot, indices=rows, dtype=value.dtype)
-            new = scalars["rho"] * old + (1.0 - scalars["rho"]) * value
-            tf.raw_ops.ResourceScatterUpdate(resource=slot, indices=rows, updates=new)
-            return new
-
-        square = decayed(slots["rms"], tf.square(values))
-        mean = decayed(slots["mg"], values) if self.centered else None
+        square = decay_rows(slots["rms"], gradient, scalars["rho"], power=2)
+        mean = decay_rows(slots["mg"], gradient, scalars["rho"]) if self.centered else None
         step = scalars["learning_rate"] * values / self._root(square, mean)
         tf.raw_ops.ResourceScatterSub(resource=handle, indices=rows, updates=step)
 

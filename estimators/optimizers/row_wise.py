@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import inspect
-import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import keras
 import tensorflow as tf
 
 from estimators.aliases import Tensor, Variable
 from estimators.optimizers import gradients as gradient_ops
+from estimators.optimizers.hyper_parameters import (
+    LearningRate,
+    Scalars,
+    check_learning_rate,
+    hyper_parameter,
+    learning_rate_at,
+)
 from estimators.optimizers.interface import (
     GradientAndVariable,
     Optimizer,
@@ -21,20 +25,11 @@ from estimators.optimizers.interface import (
     tf_variable,
 )
 
-LearningRate: TypeAlias = Any
-"""A number, a scalar tensor, a `keras.optimizers.schedules.LearningRateSchedule`, or a callable.
-
-A callable takes the scalar int64 step tensor, or nothing, and returns a scalar.
-"""
-
-Scalars: TypeAlias = Mapping[str, Tensor]
-"""Scalar tensors by name, read or computed once per step and shared by all variables."""
-
 Slots: TypeAlias = Mapping[str, Tensor]
 """Resource handles of the slots of one variable by name."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class RowWiseOptimizer(Optimizer):
     """Base of `Adagrad`, `Adam`, `Ftrl`, `RMSProp` and `SGD`; subclass it to write another.
 
@@ -57,6 +52,11 @@ class RowWiseOptimizer(Optimizer):
     Raises:
         ValueError: a number is out of range, or both norms are limited.
         TypeError: `learning_rate` is none of the things it may be.
+
+    Example:
+        >>> from estimators.optimizers import Adagrad
+        >>> Adagrad(0.05, clipnorm=5.0).slots()
+        {'accumulator': 0.1}
     """
 
     learning_rate: LearningRate = 0.001
@@ -67,7 +67,7 @@ class RowWiseOptimizer(Optimizer):
     global_clipnorm: float | None = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        _check_learning_rate(self.learning_rate)
+        check_learning_rate(self.learning_rate)
         self._at_least_zero("decay")
         for field in ("clipvalue", "clipnorm", "global_clipnorm"):
             value = getattr(self, field)
@@ -195,17 +195,16 @@ class RowWiseOptimizer(Optimizer):
     def _scalars_by_dtype(
         self, context: UpdateContext, step: Tensor
     ) -> Callable[[tf.DType], Scalars]:
+        scope = context.scope
         hyper = {
-            name: _hyper_parameter(f"{context.scope}/{name}", value)
+            name: tf.convert_to_tensor(hyper_parameter(f"{scope}/{name}", value))
             for name, value in self.hyper_parameters().items()
         }
         # Saved always, as tf.estimator saved it, and read only when it does something.
-        decay = _hyper_parameter(f"{context.scope}/decay", self.decay)
-        rate = self._learning_rate(context, step)
+        decay = hyper_parameter(f"{scope}/decay", self.decay)
+        hyper["learning_rate"] = learning_rate_at(step, self.learning_rate, scope)
         if self.decay:
-            rate = rate / (1.0 + decay * tf.cast(step, tf.float32))
-        hyper["learning_rate"] = rate
-        hyper = {name: tf.convert_to_tensor(value) for name, value in hyper.items()}
+            hyper["learning_rate"] /= 1.0 + decay * tf.cast(step, tf.float32)
         cache: dict[tf.DType, Scalars] = {}
 
         def scalars_of(dtype: tf.DType) -> Scalars:
@@ -215,14 +214,6 @@ class RowWiseOptimizer(Optimizer):
             return cache[dtype]
 
         return scalars_of
-
-    def _learning_rate(self, context: UpdateContext, step: Tensor) -> Tensor:
-        rate = self.learning_rate
-        if isinstance(rate, numbers.Real):
-            return _hyper_parameter(f"{context.scope}/learning_rate", float(rate))
-        if callable(rate) and not isinstance(rate, tf.Variable):
-            rate = rate(step) if _takes_step(rate) else rate()
-        return tf.cast(tf_variable(rate), tf.float32)
 
     def _slot(
         self, variable: Variable, slot: str, value: float, context: UpdateContext
@@ -235,26 +226,23 @@ class RowWiseOptimizer(Optimizer):
             )
 
 
-def _check_learning_rate(rate: LearningRate) -> None:
-    if isinstance(rate, numbers.Real) and not isinstance(rate, bool):
-        if float(rate) < 0:
-            raise ValueError(f"`learning_rate` must be >= 0, got {rate!r}.")
-        return
-    if not (tf.is_tensor(rate) or isinstance(rate, keras.Variable) or callable(rate)):
-        raise TypeError(
-            "`learning_rate` must be a number, a scalar tensor, a Keras LearningRateSchedule or a "
-            f"callable of the step, got {type(rate).__name__}: {rate!r}."
-        )
+def decay_rows(slot: Tensor, gradient: Tensor, decay: Tensor, *, power: int = 1) -> Tensor:
+    """Moves the rows of a running mean of `gradient ** power` that `gradient` names.
 
+    Args:
+        slot: resource handle of the running mean.
+        gradient: `tf.IndexedSlices` with distinct rows.
+        decay: weight of the old mean, a scalar.
+        power: 1 for the mean, 2 for the mean square.
 
-def _takes_step(rate: Callable[..., Any]) -> bool:
-    return bool(inspect.signature(rate).parameters)
-
-
-def _hyper_parameter(name: str, value: float) -> Variable:
-    return tf.Variable(
-        lambda: tf.constant(value, tf.float32), trainable=False, dtype=tf.float32, name=name
-    )
+    Returns:
+        The new rows, `[rows, ...]`.
+    """
+    values = gradient.values if power == 1 else tf.square(gradient.values)
+    old = tf.raw_ops.ResourceGather(resource=slot, indices=gradient.indices, dtype=values.dtype)
+    new = decay * old + (1.0 - decay) * values
+    tf.raw_ops.ResourceScatterUpdate(resource=slot, indices=gradient.indices, updates=new)
+    return new
 
 
 def _keep_constraint(variable: Variable) -> None:

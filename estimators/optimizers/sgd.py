@@ -7,10 +7,11 @@ import dataclasses
 import tensorflow as tf
 
 from estimators.aliases import Tensor
-from estimators.optimizers.row_wise import LearningRate, RowWiseOptimizer, Scalars, Slots
+from estimators.optimizers.hyper_parameters import LearningRate, Scalars
+from estimators.optimizers.row_wise import RowWiseOptimizer, Slots
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class SGD(RowWiseOptimizer):
     """`w -= learning_rate * g`; with momentum, `m = momentum * m - learning_rate * g; w += m`.
 

@@ -26,7 +26,14 @@ class Minimize:
         loss: scalar tensor.
         optimizer: what turns gradients into updates.
         variables: what to move; None means every trainable variable of the model.
-        owns_global_step: False makes the optimizer count its steps in `<scope>/iter`.
+        owns_global_step: False makes the optimizer count its steps in `<scope>/iter`; Keras and v1
+            optimizers count in variables of their own anyway.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from estimators.optimizers import minimize
+        >>> minimize(tf.constant(1.0), "Ftrl").owns_global_step
+        True
     """
 
     loss: Tensor
@@ -41,6 +48,11 @@ class Group:
 
     Attributes:
         train_ops: descriptions, callables without arguments, or operations already made.
+
+    Example:
+        >>> from estimators.optimizers import group
+        >>> group(None).train_ops
+        ()
     """
 
     train_ops: tuple[Any, ...]
@@ -133,13 +145,26 @@ def apply_minimize(
     Args:
         description: what `minimize` or `group` returned. Callables in a group are called after the
             updates; operations in it have run already.
-        step: scalar int64 tensor, the number of steps finished before this one.
-        variables: trainable variables of the model, for descriptions that name none.
+        step: scalar int64 tensor or variable, the number of steps finished before this one.
+        variables: trainable variables of the model, for descriptions that name none. The
+            constraint of a Keras layer is kept where its Keras variable is given, here or in the
+            description: the `tf.Variable` underneath does not know of it.
         disk_name: names a variable in checkpoints.
         tape: persistent `tf.GradientTape` that recorded the body, when it runs eagerly.
 
     Raises:
         ValueError: there is no variable to move, or the loss depends on none.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from estimators.optimizers import apply_minimize, minimize
+        >>> weight = tf.Variable(3.0)
+        >>> with tf.GradientTape() as tape:
+        ...     loss = weight * weight
+        >>> step = tf.constant(0, tf.int64)
+        >>> apply_minimize(minimize(loss, "SGD"), step=step, variables=[weight], tape=tape)
+        >>> round(float(weight), 2)
+        2.94
     """
     train_ops = group(description).train_ops
     minimizes = [train_op for train_op in train_ops if isinstance(train_op, Minimize)]
@@ -148,6 +173,7 @@ def apply_minimize(
         one.optimizer.compute_gradients(one.loss, _variables(one, variables), tape)
         for one in minimizes
     ]
+    step = tf.convert_to_tensor(step)
     for one, scope, pairs in zip(minimizes, _scopes(minimizes), gradients, strict=True):
         one.optimizer.apply_gradients(
             pairs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -144,3 +146,8 @@ def test_eager_body_with_a_tape(trainer, make):
         step = tf.constant(0, tf.int64)
         apply_minimize(minimize(loss, make()), step=step, variables=[w], tape=tape)
     assert w.numpy()[0] == pytest.approx(-0.5 * 2 / np.sqrt(4.1), rel=1e-6)
+
+
+def test_optimizers_are_values():
+    assert Ftrl(0.1, beta=0.5) == Ftrl(0.1, beta=0.5) != Ftrl(0.1)
+    assert dataclasses.replace(SGD(0.1), momentum=0.9).learning_rate == 0.1
