@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from estimators.aliases import InputFn, Tensor
+from estimators.aliases import InputFn, Tensor, Variable
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Rows of a variable that are saved under a name of their own.
+
+    Attributes:
+        name: name in checkpoints.
+        start: first row.
+        rows: number of rows.
+    """
+
+    name: str
+    start: int
+    rows: int
 
 
 class ModeKeys:
@@ -80,6 +95,8 @@ class EstimatorSpec:
         scaffold: must be None; it named parts of a session.
         evaluation_hooks: hooks of `evaluate`.
         prediction_hooks: hooks of `predict`.
+        saved_parts: pairs of a variable and the `Part`s that its rows are saved as. Premade models
+            fuse the tables of many columns into one, and save each under its column's name.
 
     Raises:
         ValueError: a field that the mode needs is missing, or the loss is not scalar.
@@ -97,6 +114,7 @@ class EstimatorSpec:
     scaffold: Any = None
     evaluation_hooks: Iterable[Any] | None = None
     prediction_hooks: Iterable[Any] | None = None
+    saved_parts: Sequence[tuple[Variable, Sequence[Part]]] = ()
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -241,5 +259,3 @@ def _exporters(exporters: Any) -> tuple[Any, ...]:
         raise ValueError(f"The names of `exporters` must be unique, given: {names}")
     return exporters
 
-
-SpecFn = Callable[..., EstimatorSpec]

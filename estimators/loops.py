@@ -1,0 +1,274 @@
+"""The loops of a run. Start reading here.
+
+Training is two loops. The inner one, `TrainLoop`, is compiled: it runs many steps in one call
+without coming back to Python. The outer one, `run_training`, is plain:
+
+    begin all hooks
+    until the end:
+        ask every hook for its next step of interest
+        run exactly up to the nearest of them, in one compiled call
+        call the hooks that are due
+    end all hooks
+
+Evaluation is the same inner loop with metrics; prediction is one compiled call for each batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from estimators import pipeline, replicas
+from estimators.aliases import Features, Tensor
+from estimators.errors import EstimatorError
+from estimators.hooks.base import Hook, Outputs
+from estimators.program import Program
+
+_ENDLESS = 2**62
+_LONGEST_CALL_SECS = 10.0
+_FIRST_CALL_STEPS = 100
+
+
+def compiled(function: Callable[..., Any], eagerly: bool) -> Callable[..., Any]:
+    """Compiles a function, or leaves it as it is so that breakpoints work in it."""
+    if eagerly:
+        return function
+    made = tf.function(function, autograph=False)
+    # TensorFlow counts traces by place in the source, over all Estimators of the process, and
+    # warns of the fifth. Ours are counted for each loop, in `traces`.
+    made._omit_frequent_tracing_warning = True
+    return made
+
+
+class StepLoop:
+    """The inner loop: up to `limit` steps of a program in one compiled call.
+
+    Args:
+        program: bound, in TRAIN or EVAL.
+        fetches: structures of tensor names by hook, as bound.
+        finite: whether the data may end. Endless data needs no question at each step.
+        eagerly: do not compile.
+    """
+
+    def __init__(
+        self, program: Program, fetches: Mapping[Any, Any], *, finite: bool, eagerly: bool
+    ) -> None:
+        self.program = program
+        self._fetches = fetches
+        self._finite = finite
+        self._replicas = len(replicas.local_ids(program.strategy))
+        self._run = compiled(self._loop, eagerly)
+        self.traces = 0
+
+    def __call__(self, iterator: Any, limit: int) -> tuple[int, float, Any]:
+        """Runs steps until `limit`, or until the data ends.
+
+        Returns:
+            The number of steps run, the sum of their losses, and the outputs of the last one.
+        """
+        with op_errors_named():
+            steps, total, outputs = self._run(iterator, tf.constant(limit, tf.int64))
+        return int(steps), float(total), outputs
+
+    def _loop(self, iterator: Any, limit: Tensor) -> Any:
+        self.traces += 1
+        specs = self.program.bound.output_specs  # type: ignore[union-attr]
+        empty = tf.nest.map_structure(_empty, specs)
+        state = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0), empty)
+        shapes = tf.nest.map_structure(lambda c: c.shape, specs, expand_composites=True)
+        scalar = tf.TensorShape([])
+        steps, _, total, outputs = tf.while_loop(
+            lambda i, more, *_: tf.logical_and(i < limit, more),
+            self._body_on(iterator),
+            state,
+            shape_invariants=(scalar, scalar, scalar, shapes),
+        )
+        outputs = dict(outputs)
+        if "summaries" in outputs:
+            outputs["summaries"] = self.program.serialize_summaries(outputs["summaries"])
+        return steps, total, outputs
+
+    def _body_on(self, iterator: Any) -> Callable[..., Any]:
+        strategy, local = self.program.strategy, self._replicas
+
+        def step(i: Tensor, total: Tensor, read: Callable[[int], Any]) -> Any:
+            if local == 1:
+                batch = read(0)
+            else:
+                batch = strategy.experimental_distribute_values_from_function(
+                    lambda context: read(context.replica_id_in_sync_group % local)
+                )
+            outputs = self.program.step(*pipeline.split(batch), self._fetches)
+            return i + 1, total + outputs["loss"], outputs
+
+        def endless(i: Tensor, more: Tensor, total: Tensor, _: Any) -> Any:
+            i, total, outputs = step(i, total, lambda replica: next(iterator))
+            return i, more, total, outputs
+
+        def until_the_end(i: Tensor, _: Tensor, total: Tensor, last: Any) -> Any:
+            batches = [iterator.get_next_as_optional() for _ in range(local)]
+            more = self._all_have(batches)
+            i, total, outputs = tf.cond(
+                more,
+                lambda: step(i, total, lambda replica: batches[replica].get_value()),
+                lambda: (i, total, last),
+            )
+            return i, more, total, outputs
+
+        return until_the_end if self._finite else endless
+
+    def _all_have(self, batches: Sequence[Any]) -> Tensor:
+        """Says whether every replica of every worker still has a batch.
+
+        All must stop at the same step: a worker that went on alone would wait for ever in the
+        next reduction.
+        """
+        more = tf.reduce_all([batch.has_value() for batch in batches])
+        strategy = self.program.strategy
+        if self._replicas == strategy.num_replicas_in_sync:
+            return more
+        mine = strategy.experimental_distribute_values_from_function(
+            lambda context: tf.cast(more, tf.int32)
+        )
+        total = strategy.reduce(tf.distribute.ReduceOp.SUM, mine, axis=None)
+        return tf.equal(total, strategy.num_replicas_in_sync)
+
+
+class BatchFunction:
+    """A program's answer to one batch, compiled.
+
+    Args:
+        program: bound, in PREDICT.
+        eagerly: do not compile.
+    """
+
+    def __init__(self, program: Program, *, eagerly: bool) -> None:
+        self.program = program
+        self._run = compiled(self._answer, eagerly)
+        self.traces = 0
+
+    def __call__(self, features: Features) -> Any:
+        """Returns the predictions for the features of one batch."""
+        with op_errors_named():
+            return self._run(features)
+
+    def _answer(self, features: Features) -> Any:
+        self.traces += 1
+        return self.program.step(features, None, {})["predictions"]
+
+
+def _empty(spec: Any) -> Any:
+    """Returns a value of the spec, to enter a loop with."""
+    components = tf.nest.flatten(spec, expand_composites=True)
+    tensors = [tf.zeros([size or 0 for size in c.shape], c.dtype) for c in components]
+    return tf.nest.pack_sequence_as(spec, tensors, expand_composites=True)
+
+
+@contextlib.contextmanager
+def op_errors_named() -> Iterator[None]:
+    """Turns what an operation says about the data into a `ValueError` without the graph around it.
+
+    Raises:
+        ValueError: in place of `tf.errors.InvalidArgumentError`; the first line of the message.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        message = error.message.split("\n\t [[")[0].removeprefix("assertion failed: ")
+        message = message.split("Detected at node")[0].strip() or error.message
+        raise ValueError(message) from error
+
+
+class DueSteps:
+    """Remembers when each hook wants to be called next."""
+
+    def __init__(self, hooks: Sequence[Hook], step: int) -> None:
+        self._hooks = hooks
+        self._due = {hook: hook.due(step) for hook in hooks}
+
+    def nearest(self) -> int:
+        """Returns the nearest due step; a number out of reach when there is none."""
+        return min((due for due in self._due.values() if due is not None), default=_ENDLESS)
+
+    def pop(self, step: int) -> list[Hook]:
+        """Returns the hooks to call at `step`, in their order, and asks each for its next step."""
+        ready = []
+        for hook in self._hooks:
+            due = self._due[hook]
+            if hook.every_call or (due is not None and step >= due):
+                ready.append(hook)
+        return ready
+
+    def ask_again(self, hooks: Sequence[Hook], step: int) -> None:
+        """Asks hooks that were called for their next step."""
+        self._due.update({hook: hook.due(step) for hook in hooks})
+
+
+@dataclasses.dataclass
+class Pace:
+    """Chooses calls short enough that Ctrl-C and time triggers are heard.
+
+    Attributes:
+        clock: the time.
+        steps: length of the next call at the most.
+    """
+
+    clock: Any
+    steps: int = _FIRST_CALL_STEPS
+
+    def measured(self, steps: int, secs: float) -> None:
+        """Takes note of a call."""
+        if steps and secs > 0:
+            self.steps = max(1, int(_LONGEST_CALL_SECS * steps / secs))
+
+
+def run_training(
+    run: Any, advance: Callable[[int], Outputs | None], hooks: Sequence[Hook]
+) -> Outputs | None:
+    """The outer loop of training.
+
+    Args:
+        run: what hooks see of the run: see `hooks.base.Run`.
+        advance: runs up to so many steps in one call; None when the data has ended before any.
+        hooks: in the order in which they are called at one step.
+
+    Returns:
+        The outputs of the last step; None when there was none.
+    """
+    for hook in hooks:
+        hook.begin(run)
+    dues, pace, last = DueSteps(hooks, run.step), Pace(run.clock), None
+    while not run.stop_reason and (run.last_step is None or run.step < run.last_step):
+        limit = min(dues.nearest(), run.last_step or _ENDLESS) - run.step
+        limit = max(1, min(limit, pace.steps))
+        step, begun = run.step, run.clock.monotonic()
+        outputs = advance(limit)
+        pace.measured(run.step - step, run.clock.monotonic() - begun)
+        if outputs is not None:
+            last = outputs
+            ready = dues.pop(run.step)
+            for hook in ready:
+                hook.after(run, outputs)
+            dues.ask_again(ready, run.step)
+        if run.step - step < limit and not run.stop_reason:
+            run.request_stop("the data has ended")
+    for hook in hooks:
+        hook.end(run)
+    return last
+
+
+def check_step_advanced(before: int, after: int, done: int) -> None:
+    """Checks that the training operation counts its steps.
+
+    Raises:
+        EstimatorError: the global step stands still, so that the run would never end.
+    """
+    if done and after == before:
+        raise EstimatorError(
+            f"{done} training steps left the global step at {before}. Pass `global_step="
+            "tf.compat.v1.train.get_global_step()` to `minimize`, or use estimators.minimize."
+        )

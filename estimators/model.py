@@ -1,0 +1,154 @@
+"""What lives in memory for one Estimator: variables, programs and compiled loops.
+
+Train, evaluate and predict share it, so that a second evaluation traces nothing and reads no
+checkpoint whose values are in memory already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import logging
+
+from estimators import pipeline, warm_start
+from estimators.aliases import Dataset, Variable
+from estimators.checkpoints import Checkpoint, CheckpointStore, compare
+from estimators.clock import Clock
+from estimators.config import RunConfig
+from estimators.loops import BatchFunction, StepLoop
+from estimators.pipeline import Pipeline
+from estimators.program import Bound, ModelFnCaller, Program
+from estimators.variables import GLOBAL_STEP, VariableStore
+from estimators.warm_start import WarmStartSettings
+
+
+class Model:
+    """Variables, programs and compiled loops of one `model_fn`.
+
+    Args:
+        caller: the `model_fn`.
+        config: the run.
+        pipeline_of_inputs: calls input functions.
+        warm_start_settings: where values come from when model_dir has no checkpoint.
+        clock: the time of the runs.
+    """
+
+    def __init__(
+        self,
+        caller: ModelFnCaller,
+        config: RunConfig,
+        pipeline_of_inputs: Pipeline,
+        *,
+        warm_start_settings: WarmStartSettings | None,
+        clock: Clock,
+    ) -> None:
+        self.caller = caller
+        self.config = config
+        self.pipeline = pipeline_of_inputs
+        self.clock = clock
+        self.warm_start_settings = warm_start_settings
+        self.store = VariableStore(config.strategy)
+        self.checkpoints = CheckpointStore(
+            config.model_dir,
+            keep_max=config.keep_checkpoint_max,
+            keep_every_n_hours=config.keep_checkpoint_every_n_hours,
+            clock=clock,
+        )
+        self._loops: dict[Any, StepLoop | BatchFunction] = {}
+        self._source: dict[str, str] = {}
+        self._warm_started: set[str] = set()
+
+    @property
+    def step(self) -> int:
+        """The global step of the values in memory."""
+        return int(self.store.global_step)
+
+    # Programs
+
+    def step_loop(self, mode: str, dataset: Dataset, fetches: Mapping[Any, Any]) -> StepLoop:
+        """Returns the compiled loop for the mode and the shapes of the data, made once.
+
+        Args:
+            mode: TRAIN or EVAL.
+            dataset: the batches; only their specs are looked at.
+            fetches: structures of tensor names by hook.
+        """
+        finite = not pipeline.is_infinite(dataset)
+        key = (mode, finite, _key(dataset.element_spec), _key(fetches))
+        if key not in self._loops:
+            program = self.bind(mode, pipeline.element_spec(dataset), fetches)
+            self._loops[key] = StepLoop(
+                program, fetches, finite=finite, eagerly=self.config.run_eagerly
+            )
+        loop = self._loops[key]
+        assert isinstance(loop, StepLoop)
+        return loop
+
+    def batch_function(self, mode: str, dataset: Dataset) -> BatchFunction:
+        """Returns the compiled function of one batch, made once for the shapes of the data."""
+        key = (mode, _key(dataset.element_spec))
+        if key not in self._loops:
+            program = self.bind(mode, pipeline.element_spec(dataset), {})
+            self._loops[key] = BatchFunction(program, eagerly=self.config.run_eagerly)
+        function = self._loops[key]
+        assert isinstance(function, BatchFunction)
+        return function
+
+    def bind(self, mode: str, element_spec: tuple[Any, Any], fetches: Any) -> Program:
+        """Returns the `model_fn` in a mode, with its variables made."""
+        program = Program(self.caller, mode, self.store, seed=self.config.tf_random_seed)
+        program.bind(element_spec, fetches)
+        return program
+
+    # Values
+
+    def restore(self, bound: Bound, checkpoint: Checkpoint | None, *, training: bool) -> None:
+        """Gives the variables of a body the values of a checkpoint, all of them or none.
+
+        Args:
+            bound: the body.
+            checkpoint: None warm starts, or leaves the initial values.
+            training: a checkpoint must then hold nothing that the body lacks.
+
+        Raises:
+            IncompatibleCheckpointError: the checkpoint holds other variables or shapes.
+        """
+        names = [GLOBAL_STEP, *(n for n in bound.names if n != GLOBAL_STEP)]
+        if checkpoint is None:
+            self._warm_start(names)
+            return
+        stale = [name for name in names if self._source.get(name) != checkpoint.prefix]
+        if not stale:
+            return
+        wanted = self.store.shapes(names)
+        extra = [re.escape(n) for n in checkpoint.names_to_shapes() if n not in wanted]
+        compare(wanted, checkpoint, ignore=() if training else extra)
+        saved = self.store.layout(stale)
+        self.store.write(checkpoint.read_all(saved), stale)
+        self._source.update(dict.fromkeys(stale, checkpoint.prefix))
+        logging.info("Restored %d variables from %s", len(stale), checkpoint.prefix)
+
+    def _warm_start(self, names: Sequence[str]) -> None:
+        fresh = [name for name in names if name not in self._warm_started]
+        if self.warm_start_settings is None or not fresh:
+            return
+        warm_start.apply(self.warm_start_settings, self.store, fresh)
+        self._warm_started.update(fresh)
+
+    def in_memory_is(self, prefix: str, names: Sequence[str]) -> None:
+        """Takes note that the values in memory are those of a checkpoint."""
+        self._source.update(dict.fromkeys(names, prefix))
+
+    def changed(self) -> None:
+        """Takes note that a step has changed the values in memory."""
+        self._source.clear()
+
+    def variable(self, name: str) -> Variable:
+        """Returns a variable by name."""
+        return self.store[name]
+
+
+def _key(structure: Any) -> str:
+    return repr(structure)

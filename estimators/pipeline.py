@@ -1,0 +1,133 @@
+"""From an `input_fn` to batches on a device: the only caller of `input_fn`."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+import tensorflow as tf
+
+from estimators.aliases import Dataset, Features, InputFn, Labels, Params, PreprocessFn
+from estimators.spec import ModeKeys
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline:
+    """Calls input functions for one Estimator.
+
+    Attributes:
+        params: handed to an `input_fn` that names it.
+        config: as `params`.
+        preprocess_fn: maps the features of each batch inside the pipeline; None changes nothing.
+    """
+
+    params: Params
+    config: Any
+    preprocess_fn: PreprocessFn | None = None
+
+    def dataset(self, input_fn: InputFn, mode: str, input_context: Any = None) -> Dataset:
+        """Returns the batches of `input_fn`, preprocessed and prefetched.
+
+        Args:
+            input_fn: the user's function.
+            mode: a `ModeKeys` value. In PREDICT labels are dropped.
+            input_context: the worker's `tf.distribute.InputContext`.
+
+        Returns:
+            A dataset of `(features,)` or `(features, labels)`.
+
+        Raises:
+            TypeError: `input_fn` is not callable.
+            ValueError: it takes an unknown argument, or returns something else than data.
+        """
+        if not callable(input_fn):
+            raise TypeError(f"`input_fn` must be callable, given: {input_fn!r}")
+        preprocess = self.preprocess_fn
+        early = getattr(input_fn, "with_preprocess", None)
+        if preprocess is not None and early is not None:
+            input_fn, preprocess = early(preprocess), None
+        dataset = _as_dataset(self._call(input_fn, mode, input_context), mode)
+        if preprocess is not None:
+            dataset = dataset.map(
+                lambda features, *labels: (preprocess(features), *labels),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+        return dataset.prefetch(tf.data.AUTOTUNE)
+
+    def _call(self, input_fn: InputFn, mode: str, input_context: Any) -> Any:
+        given = {
+            "mode": mode,
+            "params": self.params,
+            "config": self.config,
+            "input_context": input_context,
+        }
+        parameters = inspect.signature(input_fn).parameters
+        unknown = [
+            name
+            for name, parameter in parameters.items()
+            if name not in given
+            and parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        ]
+        if unknown:
+            raise ValueError(
+                f"`input_fn` ({input_fn}) has arguments that nobody gives: {unknown}. It may take "
+                f"any of {sorted(given)}; bind the others with functools.partial."
+            )
+        with tf.device("/cpu:0"):
+            return input_fn(**{k: v for k, v in given.items() if k in parameters})
+
+
+def _as_dataset(data: Any, mode: str) -> Dataset:
+    """Turns what an `input_fn` returned into a dataset of one- or two-tuples."""
+    if data is None:
+        raise ValueError(
+            "`input_fn` returned None. Return a tf.data.Dataset of (features, labels)."
+        )
+    if not isinstance(data, tf.data.Dataset):
+        # Tensors stand for themselves at every step, as they did in a graph.
+        data = tf.data.Dataset.from_tensors(_pair(data)).repeat()
+    structure = data.element_spec
+    if isinstance(structure, list | tuple) and not hasattr(structure, "_fields"):
+        if len(structure) not in (1, 2):
+            raise ValueError(
+                "input_fn should return (features, labels) as a len 2 tuple. Its elements have "
+                f"{len(structure)} parts: {structure}."
+            )
+        if mode == ModeKeys.PREDICT:
+            return data.map(lambda features, *_: (features,))
+        return data if len(structure) == 2 else data.map(lambda features: (features,))
+    return data.map(lambda features: (features,))
+
+
+def _pair(data: Any) -> Any:
+    if isinstance(data, list | tuple):
+        if len(data) != 2:
+            raise ValueError(
+                "input_fn should return (features, labels) as a len 2 tuple, got "
+                f"{len(data)} values."
+            )
+        features, labels = data
+        return (features,) if labels is None else (features, labels)
+    return (data,)
+
+
+def element_spec(dataset: Dataset) -> tuple[Any, Any]:
+    """Returns the specs of (features, labels); labels may be None."""
+    return split(dataset.element_spec)
+
+
+def split(element: Any) -> tuple[Features, Labels]:
+    """Returns (features, labels) of an element; labels may be None."""
+    return (*element, None)[:2]
+
+
+def is_infinite(dataset: Dataset) -> bool:
+    """Says whether the dataset is known never to end."""
+    return bool(dataset.cardinality() == tf.data.INFINITE_CARDINALITY)
+
+
+def is_empty(dataset: Dataset) -> bool:
+    """Says whether the dataset is known to have no batch."""
+    return bool(dataset.cardinality() == 0)

@@ -1,0 +1,337 @@
+"""A `model_fn` in one mode: run abstractly once to learn its variables, then traced as a step.
+
+    program = Program(model_fn, mode, ...)
+    spec = program.bind(element_spec)      # variables exist from here on
+    outputs = program.step(features, labels)   # inside a compiled loop, as often as it is traced
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from estimators import summary_ops, tracing
+from estimators.aliases import Features, Labels, ModelFn, Params, Strategy, Tensor
+from estimators.optimizers import Group, Minimize, apply_minimize
+from estimators.spec import EstimatorSpec, ModeKeys
+from estimators.variables import GLOBAL_STEP, Requests, VariableStore
+
+_OPTIONAL_ARGUMENTS = ("labels", "mode", "params", "config")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFnCaller:
+    """Calls a `model_fn` with those arguments that it names.
+
+    Attributes:
+        model_fn: the user's function.
+        params: handed on as `params`.
+        config: handed on as `config`.
+
+    Raises:
+        ValueError: the function lacks `features`, names an argument that nobody gives, or does not
+            take `params` though there are some.
+    """
+
+    model_fn: ModelFn
+    params: Params
+    config: Any
+
+    def __post_init__(self) -> None:
+        names = self._argument_names()
+        if "features" not in names:
+            raise ValueError(
+                f"model_fn ({self.model_fn}) must include features argument, got {names}."
+            )
+        unknown = [name for name in names if name not in ("features", *_OPTIONAL_ARGUMENTS)]
+        if unknown:
+            raise ValueError(
+                f"model_fn ({self.model_fn}) has following not expected args: {unknown}. "
+                f"It may take features and any of {_OPTIONAL_ARGUMENTS}."
+            )
+        if self.params and "params" not in names:
+            raise ValueError(
+                f"model_fn ({self.model_fn}) does not include params argument, but params "
+                f"({dict(self.params)}) is passed to Estimator."
+            )
+
+    def _argument_names(self) -> list[str]:
+        parameters = inspect.signature(self.model_fn).parameters.values()
+        bound = getattr(self.model_fn, "keywords", None) or {}
+        return [p.name for p in parameters if p.name not in bound and p.kind is not p.VAR_KEYWORD]
+
+    def __call__(self, features: Features, labels: Labels, mode: str) -> EstimatorSpec:
+        """Runs the body.
+
+        Raises:
+            ValueError: it was given labels and takes none, or it returns no EstimatorSpec.
+        """
+        names = self._argument_names()
+        given = {"labels": labels, "mode": mode, "params": self.params, "config": self.config}
+        if labels is not None and "labels" not in names:
+            raise ValueError("model_fn does not take labels, but input_fn returns labels.")
+        spec = self.model_fn(features, **{k: v for k, v in given.items() if k in names})
+        if not isinstance(spec, EstimatorSpec):
+            raise ValueError(
+                f"model_fn should return an EstimatorSpec, got {type(spec).__name__}: {spec!r}."
+            )
+        return spec
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """What the abstract run of a body taught.
+
+    Attributes:
+        spec: the spec with the symbolic tensors of the abstract run. Its hooks and Keras metrics
+            are the ones that count: those of later traces are copies.
+        summaries: the v1 summary operations of the body, without their inputs.
+        names: names of the variables that the body uses, in order of request.
+        output_specs: structure of `tf.TensorSpec` of what `Program.step` returns.
+        steps_itself: whether the body advances the global step, as v1 optimizers do.
+        graph: the graph of the abstract run.
+    """
+
+    spec: EstimatorSpec
+    summaries: tuple[summary_ops.SummaryOp, ...]
+    names: tuple[str, ...]
+    output_specs: Any
+    steps_itself: bool
+    graph: Any
+
+
+class Program:
+    """One `model_fn` in one mode.
+
+    Args:
+        caller: the `model_fn`.
+        mode: a `ModeKeys` value.
+        store: where variables live.
+        seed: default seeds are drawn from it; None draws them from the process.
+    """
+
+    def __init__(
+        self,
+        caller: ModelFnCaller,
+        mode: str,
+        store: VariableStore,
+        *,
+        seed: int | None = None,
+    ) -> None:
+        self._caller = caller
+        self._mode = mode
+        self._store = store
+        self._seed = seed
+        self.bound: Bound | None = None
+
+    @property
+    def mode(self) -> str:
+        """The mode of the body."""
+        return self._mode
+
+    @property
+    def strategy(self) -> Strategy:
+        """Training runs on every replica; evaluation and prediction on one."""
+        is_train = self._mode == ModeKeys.TRAIN
+        return self._store.strategy if is_train else tf.distribute.get_strategy()
+
+    def bind(self, element_spec: tuple[Any, Any], fetches: Mapping[Any, Any]) -> Bound:
+        """Runs the body on symbolic inputs and creates the variables it asks for.
+
+        Args:
+            element_spec: (features, labels) as nested `tf.TypeSpec`.
+            fetches: structures of tensor names by hook, to be returned from each step.
+
+        Returns:
+            What was learned; also kept as `bound`.
+        """
+        requests = Requests(self._mode, may_create=True)
+        known = set(self._store.names)
+        graph = tracing.FuncGraph(f"abstract_{self._mode}")
+        kept: list[tuple[EstimatorSpec, list[summary_ops.SummaryOp]]] = []
+        with graph.as_default():
+            features, labels = (_placeholders(spec) for spec in element_spec)
+            with self._serving(requests):
+                outputs = self.strategy.run(
+                    self._body, args=(features, labels, requests, fetches, kept.append)
+                )
+            outputs = tf.nest.map_structure(self._first, outputs)
+            steps_itself = self._assigns_global_step(graph)
+        for variable, parts in kept[0][0].saved_parts:
+            self._store.split(self._store.name_of(variable), parts)
+        self._store.spread_seeds([name for name in requests.names if name not in known])
+        self.bound = Bound(
+            spec=kept[0][0],
+            summaries=tuple(kept[0][1]),
+            names=tuple(requests.names),
+            output_specs=tf.nest.map_structure(tf.type_spec_from_value, outputs),
+            steps_itself=steps_itself,
+            graph=graph,
+        )
+        return self.bound
+
+    def spec(self, features: Features, labels: Labels = None) -> EstimatorSpec:
+        """Runs the body in the present graph and returns its spec: for exports.
+
+        The variables must exist: call `bind` first, with the specs of the same inputs.
+        """
+        kept: list[Any] = []
+        requests = Requests(self._mode, may_create=False)
+        with self._serving(requests):
+            self._body(features, labels, requests, {}, kept.append)
+        return kept[0][0]
+
+    def step(self, features: Features, labels: Labels, fetches: Mapping[Any, Any]) -> Any:
+        """Runs the body in a compiled step and returns its outputs, reduced over replicas.
+
+        Args:
+            features: of one batch; a distributed value when there are several replicas.
+            labels: as features.
+            fetches: as for `bind`.
+        """
+        requests = Requests(self._mode, may_create=False)
+        with self._serving(requests):
+            outputs = self.strategy.run(self._body, args=(features, labels, requests, fetches))
+            if self.bound is not None and self._mode == ModeKeys.TRAIN:
+                if not self.bound.steps_itself:
+                    self._store.global_step.assign_add(1)
+        if "loss" in outputs:
+            mean = tf.distribute.ReduceOp.MEAN
+            loss = self.strategy.reduce(mean, outputs.pop("loss"), axis=None)
+            return {"loss": loss, **tf.nest.map_structure(self._first, outputs)}
+        return tf.nest.map_structure(self._first, outputs)
+
+    def serialize_summaries(self, inputs: Sequence[Any]) -> list[Tensor]:
+        """Returns the serialized messages of the body's summaries, given their inputs."""
+        assert self.bound is not None
+        pairs = zip(self.bound.summaries, inputs, strict=True)
+        return [summary.serialize(values) for summary, values in pairs]
+
+    @contextlib.contextmanager
+    def _serving(self, requests: Requests) -> Iterator[None]:
+        """Prepares the thread that calls `strategy.run`; `_body` prepares each replica."""
+        self._keras = tracing.KerasScope()
+        with (
+            self.strategy.scope() if self._mode == ModeKeys.TRAIN else contextlib.nullcontext(),
+            tracing.fresh_collections(self._store.global_step),
+            self._store.serving(requests, cross_replica=True),
+        ):
+            yield
+
+    def _body(
+        self,
+        features: Features,
+        labels: Labels,
+        requests: Requests,
+        fetches: Mapping[Any, Any],
+        keep: Callable[[Any], Any] = lambda spec: None,
+    ) -> dict[str, Any]:
+        """Runs the body in one replica; returns the tensors that leave the step."""
+        with (
+            self._keras.entered(),
+            tracing.seeded(self._seed),
+            self._store.serving(requests, cross_replica=False),
+        ):
+            spec = self._caller(features, labels, self._mode)
+            if spec.mode != self._mode:
+                raise ValueError(
+                    f"model_fn was called in mode {self._mode!r} and returned an EstimatorSpec of "
+                    f"mode {spec.mode!r}. Pass its `mode` argument on."
+                )
+            outputs = self._outputs(spec, requests, fetches)
+            keep((spec, summary_ops.described()))
+            return outputs
+
+    def _outputs(
+        self, spec: EstimatorSpec, requests: Requests, fetches: Mapping[Any, Any]
+    ) -> dict[str, Any]:
+        if self._mode == ModeKeys.PREDICT:
+            return {"predictions": spec.predictions}
+        outputs: dict[str, Any] = {"loss": tf.cast(spec.loss, tf.float32)}
+        if self._mode == ModeKeys.EVAL:
+            outputs["metrics"] = _metric_pairs(spec)
+        else:
+            self._run_train_op(spec.train_op, requests)
+            outputs["summaries"] = summary_ops.collected()
+        outputs["fetched"] = {
+            key: tf.nest.map_structure(_named_tensor, structure)
+            for key, structure in fetches.items()
+        }
+        outputs["hooks"] = [hook.fetches() for hook in _hooks_of(spec)]
+        return outputs
+
+    def _run_train_op(self, train_op: Any, requests: Requests) -> None:
+        """Runs a description or a callable; an operation has run where the body made it."""
+        if isinstance(train_op, Minimize | Group):
+            apply_minimize(
+                train_op,
+                step=self._store.global_step,
+                variables=requests.trainable,
+                disk_name=self._store.name_of,
+            )
+        elif callable(train_op) and not tf.is_tensor(train_op):
+            train_op()
+
+    def _first(self, value: Any) -> Any:
+        return self.strategy.experimental_local_results(value)[0]
+
+    def _assigns_global_step(self, graph: Any) -> bool:
+        step = self._store[GLOBAL_STEP]
+        handles = [component.handle for component in getattr(step, "values", (step,))]
+        return any(any(h is handle for h in handles) for handle in tracing.assigned_handles(graph))
+
+
+def _placeholders(spec: Any) -> Any:
+    """Returns symbolic inputs of a nested structure of specs; of None, None."""
+    if spec is None:
+        return None
+    components = tf.nest.flatten(spec, expand_composites=True)
+    tensors = [tf.compat.v1.placeholder(c.dtype, c.shape) for c in components]
+    return tf.nest.pack_sequence_as(spec, tensors, expand_composites=True)
+
+
+def _hooks_of(spec: EstimatorSpec) -> tuple[Any, ...]:
+    return {
+        ModeKeys.TRAIN: (*spec.training_hooks, *spec.training_chief_hooks),
+        ModeKeys.EVAL: spec.evaluation_hooks,
+        ModeKeys.PREDICT: spec.prediction_hooks,
+    }[spec.mode]
+
+
+def _metric_pairs(spec: EstimatorSpec) -> dict[str, Any]:
+    """Returns the tensors of `tf.compat.v1.metrics` pairs; Keras metrics keep their own state.
+
+    The update of such a pair returns the value after the update, so that the update of the last
+    batch is the result. Where the update is a bare operation the value is read after it.
+    """
+    values = {}
+    for name, metric in spec.eval_metric_ops.items():
+        if isinstance(metric, tuple | list):
+            value, update = metric
+            if tf.is_tensor(update) and tf.is_tensor(value) and update.dtype == value.dtype:
+                values[name] = update
+            else:
+                with tf.control_dependencies(tf.nest.flatten(update)):
+                    values[name] = tf.nest.map_structure(tf.identity, value)
+    return values
+
+
+def _named_tensor(fetch: Any) -> Tensor:
+    """Returns the tensor that a hook names, of the trace that is being made."""
+    if not isinstance(fetch, str):
+        return fetch
+    graph = tf.compat.v1.get_default_graph()
+    name = fetch if ":" in fetch else f"{fetch}:0"
+    try:
+        return graph.get_tensor_by_name(name)
+    except (KeyError, ValueError) as error:
+        names = [op.name for op in graph.get_operations() if op.type == "Identity"]
+        raise ValueError(
+            f"A hook asks for the tensor {fetch!r}, and the body of model_fn made none of that "
+            f"name. Name it with tf.identity(x, name={fetch!r}). Named so far: {names[-10:]}."
+        ) from error

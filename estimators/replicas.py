@@ -1,0 +1,26 @@
+"""How many replicas a strategy runs here, and which ones they are."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from estimators.aliases import Strategy, Tensor
+
+
+def local_ids(strategy: Strategy) -> tuple[int, ...]:
+    """Returns the ids, among the replicas of all workers, of those of this process.
+
+    Must be called eagerly, in cross-replica context. The default strategy has one replica, 0.
+    """
+    ids = strategy.experimental_local_results(strategy.run(_id))
+    return tuple(int(replica) for replica in ids)
+
+
+def _id() -> Tensor:
+    context = tf.distribute.get_replica_context()
+    return tf.convert_to_tensor(context.replica_id_in_sync_group)
+
+
+def workers(strategy: Strategy) -> int:
+    """Returns the number of processes that the strategy's replicas are spread over."""
+    return int(strategy.num_replicas_in_sync) // len(local_ids(strategy))

@@ -1,0 +1,180 @@
+"""The scope in which a `model_fn` body runs: what TensorFlow and Keras remember, set aside.
+
+A body is run many times: once to learn its variables, and once per trace of every compiled loop and
+export. Three registries would make the second run differ from the first: Keras counts automatic
+layer names for the whole process, graphs keep collections that their functions share, and default
+seeds are drawn from process-wide generators. Each is replaced for the length of one run and put
+back afterwards. This is the only module that touches private parts of TensorFlow or Keras; there is
+no public way to any of the three.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.backend.common.name_scope import current_path
+from tensorflow.python.eager import context as eager_context
+from tensorflow.python.eager import lift_to_graph
+from tensorflow.python.framework import ops
+
+from estimators.aliases import Variable
+
+FuncGraph = tf.__internal__.FuncGraph
+
+_PER_RUN_KERAS_STATE = ("name_scope_stack", "object_name_uids", "global_seed_generator")
+
+
+class KerasScope:
+    """Keras as if the process had just started, but with the caller's settings.
+
+    Keras keeps its state per thread, and MirroredStrategy runs each replica in a thread of its own;
+    so the settings (dtype policy, custom objects) are taken where the scope is made and installed
+    where it is entered.
+    """
+
+    def __init__(self) -> None:
+        state = vars(global_state.GLOBAL_STATE_TRACKER)
+        self._settings = {k: v for k, v in state.items() if k not in _PER_RUN_KERAS_STATE}
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Enters the scope in the present thread."""
+        state = vars(global_state.GLOBAL_STATE_TRACKER)
+        before = dict(state)
+        state.clear()
+        state.update(self._settings)
+        try:
+            yield
+        finally:
+            state.clear()
+            state.update(before)
+
+
+@contextlib.contextmanager
+def fresh_collections(global_step: Variable) -> Iterator[Any]:
+    """Gives the present graph empty collections, but for the global step; yields the graph.
+
+    Function graphs share their collections with the graphs around them, so that without this the
+    trainable variables of every earlier trace would be found by `minimize`, and variable scopes
+    would count up (`kernel/Adam_2`).
+    """
+    graph = ops.get_default_graph()
+    before = graph._collections
+    graph._collections = {}
+    graph.add_to_collection(tf.compat.v1.GraphKeys.GLOBAL_STEP, global_step)
+    try:
+        yield graph
+    finally:
+        graph._collections = before
+
+
+@contextlib.contextmanager
+def seeded(seed: int | None) -> Iterator[None]:
+    """Draws default seeds from `seed` inside, and leaves the process's generators untouched.
+
+    Keras draws the seed of an initializer or a dropout layer from `random`; TensorFlow's own
+    initializers use the seed of the eager context or of the graph.
+    """
+    if seed is None:
+        yield
+        return
+    context, graph = eager_context.context(), ops.get_default_graph()
+    before = random.getstate(), context._seed, context._rng, graph.seed
+    random.seed(seed)
+    context._set_global_seed(seed)
+    graph.seed = seed
+    try:
+        yield
+    finally:
+        graph.seed = before[3]
+        random.setstate(before[0])
+        context._seed, context._rng = before[1], before[2]
+
+
+def name_scope() -> str:
+    """Returns the present name scope, `a/b`; of a loop's body it is `while`."""
+    return str(ops.get_name_scope())
+
+
+def variable_path(asked: Mapping[str, Any], outermost: str) -> str:
+    """Returns the full name of a variable that is being made.
+
+    Of a Keras variable this is its path (`dnn/hiddenlayer_0/kernel`): graph name scopes get a
+    suffix when they are entered twice, Keras paths do not. Elsewhere it is the name scope.
+
+    Args:
+        asked: arguments that `tf.Variable` was called with.
+        outermost: the name scope around the body, which depends on who runs it.
+    """
+    name = asked.get("name") or "Variable"
+    owner = _keras_owner(asked.get("initial_value"))
+    if owner is not None:
+        return str(owner.path)
+    scope = current_path() or name_scope().removeprefix(outermost).strip("/")
+    path = f"{scope}/{name}" if scope and not name.startswith(f"{scope}/") else name
+    return path.strip("/")
+
+
+def _keras_owner(initial_value: Any) -> keras.Variable | None:
+    """Returns the Keras variable whose initial value this is.
+
+    A model without `build` makes its variables in a stateless scope and initialises them later,
+    when the scopes of its layers have been left. Only the variable itself still knows its path.
+    """
+    for cell in getattr(initial_value, "__closure__", None) or ():
+        if isinstance(cell.cell_contents, keras.Variable):
+            return cell.cell_contents
+    return None
+
+
+def evaluated(tensor: Any) -> Any:
+    """Returns the value of a graph tensor that depends on no placeholder.
+
+    Raises:
+        ValueError: the tensor depends on the features, the labels or another variable.
+    """
+    constant = tf.get_static_value(tensor)
+    if constant is not None:
+        return tf.constant(constant, tensor.dtype)
+
+    def copy() -> Any:
+        lifted = lift_to_graph.lift_to_graph([tensor], ops.get_default_graph())
+        return lifted[tensor]
+
+    with tf.init_scope():
+        return tf.function(copy, autograph=False)()
+
+
+def is_metric_variable(collections: Any) -> bool:
+    """Says whether the variable being made belongs to a metric, not to the model.
+
+    A Keras metric announces itself as the caller of the innermost scope; `tf.compat.v1.metrics` and
+    other local variables by the collections they ask for.
+    """
+    keys = tf.compat.v1.GraphKeys
+    if collections and set(collections) & {keys.LOCAL_VARIABLES, keys.METRIC_VARIABLES}:
+        return True
+    scopes = global_state.get_global_attribute("name_scope_stack") or ()
+    return bool(scopes) and isinstance(scopes[-1].caller, keras.metrics.Metric)
+
+
+def name_scope_reset() -> Any:
+    """Leaves all name scopes, so that a variable gets exactly the name it is made with."""
+    return ops.name_scope_v2("")
+
+
+def assigned_handles(graph: Any) -> list[Any]:
+    """Returns the resource handles that operations of a function graph write to."""
+    outer = {id(inner): external for external, inner in graph.captures}
+    written = [
+        op.inputs[0]
+        for op in graph.get_operations()
+        if op.type in ("AssignVariableOp", "AssignAddVariableOp")
+    ]
+    return [outer.get(id(handle), handle) for handle in written]

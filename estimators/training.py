@@ -1,0 +1,265 @@
+"""One call of `Estimator.train`: data, state, hooks and the loop put together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import tensorflow as tf
+from absl import logging
+
+from estimators import hooks as hooks_lib
+from estimators import loops, pipeline, replicas, state
+from estimators.aliases import InputFn, Metrics
+from estimators.clock import Clock
+from estimators.hooks.base import Hook, Outputs
+from estimators.model import Model
+from estimators.program import Bound
+from estimators.spec import ModeKeys
+from estimators.writers import EventWriter, NullWriter, Writer
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What one training run is asked to do.
+
+    Attributes:
+        input_fn: makes the data.
+        hooks: the user's hooks.
+        steps: number of steps of this run; None when `max_steps` or the data decides.
+        max_steps: global step to stop at.
+        listeners: `CheckpointSaverListener`s.
+    """
+
+    input_fn: InputFn
+    hooks: Sequence[Hook] = ()
+    steps: int | None = None
+    max_steps: int | None = None
+    listeners: Sequence[Any] = ()
+
+
+class TrainRun:
+    """What hooks see of a training run: see `hooks.base.Run`.
+
+    Args:
+        model: variables and checkpoints.
+        bound: the body that is trained.
+        iterator: the position in the data.
+        plan: what was asked.
+        evaluate: evaluates with the values in memory.
+    """
+
+    mode = ModeKeys.TRAIN
+
+    def __init__(
+        self, model: Model, bound: Bound, iterator: Any, *, plan: Plan, evaluate: Callable[..., Any]
+    ) -> None:
+        self._model = model
+        self._bound = bound
+        self._iterator = iterator
+        self._evaluate = evaluate
+        self._hooks: Sequence[Hook] = ()
+        self.first_step = model.step
+        self.step = self.first_step
+        self.last_step = plan.max_steps
+        if plan.steps is not None:
+            self.last_step = self.first_step + plan.steps
+        self.stop_reason = ""
+        self.ended = False
+        self._writer: Writer = EventWriter(self.model_dir) if self.is_chief else NullWriter()
+
+    @property
+    def model_dir(self) -> str:
+        """Where checkpoints and events go."""
+        return str(self._model.config.model_dir)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes checkpoints and events."""
+        return bool(self._model.config.is_chief)
+
+    @property
+    def clock(self) -> Clock:
+        """The time of this run."""
+        return self._model.clock
+
+    @property
+    def writer(self) -> Writer:
+        """Event files of this run."""
+        return self._writer
+
+    def take_hooks(self, hooks: Sequence[Hook]) -> None:
+        """Takes the hooks whose state is saved with the variables."""
+        self._hooks = hooks
+
+    def request_stop(self, reason: str) -> None:
+        """Ends the run after the hooks of this step."""
+        if not self.stop_reason:
+            logging.info("Stopping at step %d: %s.", self.step, reason)
+        self.stop_reason = self.stop_reason or reason
+
+    def save(self) -> str:
+        """Commits a checkpoint of the present step, unless it exists; returns its prefix."""
+        return state.commit(
+            self._model,
+            self._bound,
+            iterator=self._iterator,
+            hooks=self._hooks,
+            finished=self.ended or self.step == self.last_step,
+        )
+
+    def evaluate(self, input_fn: InputFn, **options: Any) -> Metrics:
+        """Evaluates with the weights in memory."""
+        return dict(self._evaluate(input_fn, **options))
+
+    def read_variable(self, name: str) -> Any:
+        """Returns the present value of a variable as a NumPy array."""
+        return self._model.variable(name.removesuffix(":0")).numpy()
+
+
+def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
+    """Trains until the plan, the data or a hook says stop.
+
+    Args:
+        model: what is trained.
+        plan: what is asked.
+        evaluate: evaluates with the values in memory, for hooks that want to.
+    """
+    model.checkpoints.check_writable()
+    checkpoint = model.checkpoints.latest()
+    if plan.max_steps is not None and checkpoint and checkpoint.step >= plan.max_steps:
+        logging.info(
+            "Skipping training since max_steps has already saved: step %d of %d in %s.",
+            checkpoint.step,
+            plan.max_steps,
+            checkpoint.prefix,
+        )
+        return
+    dataset = model.pipeline.dataset(plan.input_fn, ModeKeys.TRAIN, _input_context(model))
+    if pipeline.is_empty(dataset):
+        raise ValueError(
+            "`input_fn` gave no batch: the training dataset is empty. Check its file pattern, its "
+            "filters, and that drop_remainder does not drop the only batch."
+        )
+    fetches = {id(hook): hook.fetches() for hook in plan.hooks}
+    loop = model.step_loop(ModeKeys.TRAIN, dataset, fetches)
+    bound = loop.program.bound
+    iterator = iter(dataset)
+    model.restore(bound, checkpoint, training=True)
+    resumed = state.resume_input(checkpoint, iterator, dataset)
+    run = TrainRun(model, bound, resumed, plan=plan, evaluate=evaluate)
+    hooks = _assemble(model, bound, plan)
+    run.take_hooks(hooks)
+    state.restore_hooks(checkpoint, hooks)
+    advance = _advance(run, loop, resumed, model=model, users=plan.hooks)
+    last = loops.run_training(run, advance, hooks)
+    run.writer.flush()
+    if last is None:
+        logging.warning(
+            "Training made no steps: the data had ended already at step %d.", run.first_step
+        )
+    else:
+        logging.info("Loss for final step: %s.", last.loss)
+
+
+def _input_context(model: Model) -> Any:
+    strategy = model.store.strategy
+    workers = replicas.workers(strategy)
+    return tf.distribute.InputContext(
+        num_input_pipelines=workers,
+        input_pipeline_id=model.config.cluster.worker_index if workers > 1 else 0,
+        num_replicas_in_sync=strategy.num_replicas_in_sync,
+    )
+
+
+def _assemble(model: Model, bound: Bound, plan: Plan) -> list[Hook]:
+    """Returns all hooks of a run in the order in which they are called at one step.
+
+    The NaN guard comes first, so that no checkpoint of diverged weights is ever committed; the
+    checkpoint comes last, so that it holds what the others remember.
+    """
+    config, chief = model.config, model.config.is_chief
+    users = [*plan.hooks, *bound.spec.training_hooks]
+    if chief:
+        users += bound.spec.training_chief_hooks
+    has_saver = any(isinstance(hook, hooks_lib.CheckpointSaverHook) for hook in users)
+    hooks: list[Hook] = [hooks_lib.NanTensorHook()]
+    if config.log_step_count_steps is not None:
+        hooks.append(hooks_lib.ProgressHook(config.log_step_count_steps, config.progress))
+    if chief and config.log_step_count_steps is not None:
+        hooks.append(hooks_lib.StepCounterHook(config.log_step_count_steps))
+    if chief and config.save_summary_steps:
+        hooks.append(hooks_lib.SummarySaverHook(config.save_summary_steps))
+    hooks += [hook for hook in users if not isinstance(hook, hooks_lib.CheckpointSaverHook)]
+    savers = [hook for hook in users if isinstance(hook, hooks_lib.CheckpointSaverHook)]
+    every = config.save_checkpoints_secs, config.save_checkpoints_steps
+    if not has_saver and any(every):
+        savers = [hooks_lib.CheckpointSaverHook(save_secs=every[0], save_steps=every[1])]
+    if plan.listeners and not savers:
+        raise ValueError(
+            "There should be a CheckpointSaverHook to use saving_listeners. Set one of "
+            "RunConfig's save_checkpoints_steps and save_checkpoints_secs."
+        )
+    for saver in savers[:1]:
+        saver.add_listeners(plan.listeners)
+    return hooks + savers
+
+
+def _advance(
+    run: TrainRun, loop: loops.StepLoop, iterator: Any, *, model: Model, users: Sequence[Hook]
+) -> Callable[[int], Outputs | None]:
+    """Returns the function that runs steps and tells what the last of them left."""
+    bound = loop.program.bound
+    body_hooks = (*bound.spec.training_hooks, *bound.spec.training_chief_hooks)
+
+    def advance(limit: int) -> Outputs | None:
+        before = run.step
+        done, _, outputs = loop(iterator, limit)
+        run.step = model.step
+        run.ended = done < limit
+        if not done:
+            return None
+        model.changed()
+        loops.check_step_advanced(before, run.step, done)
+        fetched: dict[Any, Any] = {}
+        for hook in users:
+            fetched[hook] = _numpy(outputs["fetched"][id(hook)])
+        for hook, values in zip(body_hooks, outputs["hooks"], strict=True):
+            fetched[hook] = _numpy(values)
+        return Outputs(
+            step=run.step,
+            loss=float(outputs["loss"]),
+            summaries=tuple(_numpy(outputs["summaries"])),
+            fetched=fetched,
+        )
+
+    return advance
+
+
+def _numpy(structure: Any) -> Any:
+    return tf.nest.map_structure(lambda value: value.numpy(), structure)
+
+
+def checked_hooks(hooks: Iterable[Any] | None) -> list[Hook]:
+    """Returns hooks as `Hook`s; old session hooks are adapted.
+
+    Raises:
+        TypeError: one of them is no hook.
+    """
+    return [hooks_lib.as_hook(hook) for hook in hooks or ()]
+
+
+def checked_listeners(listeners: Iterable[Any] | None) -> list[Any]:
+    """Returns saving listeners as a list.
+
+    Raises:
+        TypeError: one of them is no `CheckpointSaverListener`.
+    """
+    listeners = list(listeners or ())
+    for listener in listeners:
+        if not callable(getattr(listener, "after_save", None)):
+            raise TypeError(
+                f"saving_listeners must be a list of CheckpointSaverListener, given: {listener!r}"
+            )
+    return listeners

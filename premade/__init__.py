@@ -1,0 +1,53 @@
+"""Premade estimators: linear, deep, and wide & deep, over feature columns.
+
+Synopsis::
+
+    import feature_columns as fc
+    from premade import DNNLinearCombinedClassifier
+
+    job = fc.categorical_column_with_hash_bucket("job", 1000)
+    classifier = DNNLinearCombinedClassifier(
+        model_dir="model",
+        linear_feature_columns=[job],
+        dnn_feature_columns=[fc.embedding_column(job, 8)],
+        dnn_hidden_units=[64, 32],
+    )
+    classifier.train(input_fn, max_steps=1000)
+    classifier.evaluate(input_fn)
+
+The networks under them are plain Keras models, exported beside them.
+"""
+
+from premade.dnn import DNNClassifier as DNNClassifier
+from premade.dnn import DNNEstimator as DNNEstimator
+from premade.dnn import DNNRegressor as DNNRegressor
+from premade.dnn_linear_combined import (
+    DNNLinearCombinedClassifier as DNNLinearCombinedClassifier,
+)
+from premade.dnn_linear_combined import (
+    DNNLinearCombinedEstimator as DNNLinearCombinedEstimator,
+)
+from premade.dnn_linear_combined import (
+    DNNLinearCombinedRegressor as DNNLinearCombinedRegressor,
+)
+from premade.linear import LinearClassifier as LinearClassifier
+from premade.linear import LinearEstimator as LinearEstimator
+from premade.linear import LinearRegressor as LinearRegressor
+from premade.networks import DNNModel as DNNModel
+from premade.networks import LinearModel as LinearModel
+from premade.networks import WideDeepModel as WideDeepModel
+
+__all__ = [
+    "DNNClassifier",
+    "DNNEstimator",
+    "DNNLinearCombinedClassifier",
+    "DNNLinearCombinedEstimator",
+    "DNNLinearCombinedRegressor",
+    "DNNModel",
+    "DNNRegressor",
+    "LinearClassifier",
+    "LinearEstimator",
+    "LinearModel",
+    "LinearRegressor",
+    "WideDeepModel",
+]

@@ -1,0 +1,37 @@
+"""Checks of the columns that a premade model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import feature_columns as fc
+
+
+def checked_columns(columns: Any, argument: str) -> list[fc.FeatureColumn]:
+    """Returns columns as a list.
+
+    Args:
+        columns: one column, or an iterable of them.
+        argument: name of the argument that they were given as, for messages.
+
+    Raises:
+        ValueError: it is a dict, it is empty, or two columns share a name.
+        TypeError: something in it is no column of `feature_columns`.
+    """
+    if isinstance(columns, fc.FeatureColumn):
+        columns = [columns]
+    if isinstance(columns, Mapping) or not isinstance(columns, Iterable):
+        raise ValueError(
+            f"Expected {argument} to be iterable, found {type(columns).__name__}. Give a list."
+        )
+    columns = list(columns)
+    if not columns:
+        raise ValueError(f"{argument} must not be empty.")
+    for column in columns:
+        if not isinstance(column, fc.FeatureColumn):
+            raise TypeError(
+                f"Items of {argument} must be made by the functions of `feature_columns`, got "
+                f"{type(column).__name__}: {column!r}."
+            )
+    return columns

@@ -1,0 +1,117 @@
+"""A `model_fn` out of a head and networks: the only place where the three meet."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import feature_columns as fc
+from estimators import EstimatorSpec, Head, ModeKeys, Part, group, minimize
+from premade.networks import LinearModel
+
+Tensor = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Tower:
+    """A network and what trains it.
+
+    Attributes:
+        network: makes the network, given the number of outputs.
+        optimizer: what `estimators.optimizers.get` takes; a callable is called on each trace.
+    """
+
+    network: Callable[[int], Any]
+    optimizer: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocess:
+    """The part of the model without trainable state: strings to ids, buckets, crosses.
+
+    Attributes:
+        transform: of the columns.
+        passed_on: raw features that the head reads, such as weights.
+    """
+
+    transform: fc.Transform
+    passed_on: tuple[str, ...] = ()
+
+    def __call__(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Returns what the networks and the head read of a batch of raw features."""
+        if not isinstance(features, Mapping):
+            raise ValueError(
+                "features should be a dictionary of `Tensor`s by feature name. Given type: "
+                f"{type(features).__name__}. Return ({{'x': x}}, labels) from input_fn."
+            )
+        kept = {key: features[key] for key in self.passed_on if key in features}
+        return {**kept, **self.transform(features)}
+
+    def tables(self) -> Any:
+        """Returns the lookup tables; an exported module must have them as an attribute."""
+        return self.transform.tables()
+
+
+def preprocess(columns: Iterable[Any], head: Head) -> Preprocess:
+    """Returns the preprocessing of a model over `columns`."""
+    return Preprocess(fc.Transform(list(columns)), ("weight", "w"))
+
+
+def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:
+    """Returns the `model_fn` of a sum of networks.
+
+    Every optimizer minimises the whole loss over the variables of its own network. The first one
+    counts the global step; the others count for themselves, as in tf.estimator's checkpoints.
+
+    Args:
+        head: says what the logits mean.
+        towers: networks whose logits are added.
+    """
+
+    def model_fn(features: Mapping[str, Tensor], labels: Any, mode: str) -> EstimatorSpec:
+        networks = [tower.network(head.logits_dimension) for tower in towers]
+        logits = sum(_logits(network, features, mode) for network in networks)
+
+        def train_op(loss: Tensor) -> Any:
+            return group(
+                *(
+                    minimize(
+                        loss,
+                        tower.optimizer,
+                        network.trainable_variables,
+                        owns_global_step=first,
+                    )
+                    for tower, network, first in zip(
+                        towers, networks, [True] + [False] * len(towers), strict=False
+                    )
+                )
+            )
+
+        is_training = mode == ModeKeys.TRAIN
+        spec = head.create_estimator_spec(
+            features, mode, logits, labels, train_op_fn=train_op if is_training else None
+        )
+        return dataclasses.replace(spec, saved_parts=_saved_parts(networks))
+
+    return model_fn
+
+
+def _logits(network: Any, features: Mapping[str, Tensor], mode: str) -> Tensor:
+    if isinstance(network, LinearModel):
+        return network(features)
+    return network(features, training=mode == ModeKeys.TRAIN)
+
+
+def _saved_parts(networks: Iterable[Any]) -> list[tuple[Any, tuple[Part, ...]]]:
+    """Returns under which names the rows of the fused tables are saved."""
+    found = []
+    for network in networks:
+        if not isinstance(network, LinearModel):
+            continue
+        table, parts = network.columns.fused_parts()
+        if table is not None:
+            scope = table.path.rpartition("/")[0]
+            named = tuple(Part(f"{scope}/{p.name}", p.start, p.rows) for p in parts)
+            found.append((table.value, named))
+    return found

@@ -1,0 +1,139 @@
+"""The networks under the premade estimators: plain Keras models over feature columns.
+
+Their variables have tf.estimator's names on disk: `linear/linear_model/<column>/weights`,
+`dnn/hiddenlayer_0/kernel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import feature_columns as fc
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable("premade")
+class LinearModel(keras.Model):
+    """A linear function of feature columns, `[batch, units]`.
+
+    Args:
+        feature_columns: categorical and dense columns.
+        units: number of outputs.
+        sparse_combiner: how the weights of a row with several ids are combined: `sum`, `mean` or
+            `sqrtn`.
+        name: first part of the variable names.
+
+    Example:
+        >>> model = LinearModel([fc.numeric_column("x")], units=2)
+        >>> model({"x": tf.constant([1.0, 2.0])}).shape
+        TensorShape([2, 2])
+    """
+
+    def __init__(
+        self,
+        feature_columns: Iterable[Any],
+        units: int = 1,
+        sparse_combiner: str = "sum",
+        name: str = "linear",
+    ) -> None:
+        super().__init__(name=name)
+        self.columns = fc.LinearModel(
+            feature_columns, units=units, sparse_combiner=sparse_combiner, name="linear_model"
+        )
+
+    def call(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Returns logits `[batch, units]` of raw or transformed features."""
+        return self.columns(features)
+
+
+@keras.saving.register_keras_serializable("premade")
+class DNNModel(keras.Model):
+    """A feed-forward network over dense feature columns, `[batch, units]`.
+
+    Each hidden layer is dense, then activation, then dropout, then batch normalisation: the order
+    of tf.estimator, which normalises what dropout left.
+
+    Args:
+        hidden_units: sizes of the hidden layers; none makes a linear function of the inputs.
+        feature_columns: dense columns.
+        units: number of outputs.
+        activation: of the hidden layers.
+        dropout: rate of units dropped in training; None drops none.
+        batch_norm: normalise after each hidden layer.
+        name: first part of the variable names.
+
+    Example:
+        >>> model = DNNModel([4], [fc.numeric_column("x")])
+        >>> model({"x": tf.constant([1.0, 2.0])}).shape
+        TensorShape([2, 1])
+        >>> model.layers[1].kernel.path
+        'dnn/hiddenlayer_0/kernel'
+    """
+
+    def __init__(
+        self,
+        hidden_units: Sequence[int],
+        feature_columns: Iterable[Any],
+        units: int = 1,
+        *,
+        activation: Callable[[Tensor], Tensor] | str = "relu",
+        dropout: float | None = None,
+        batch_norm: bool = False,
+        name: str = "dnn",
+    ) -> None:
+        super().__init__(name=name)
+        self.input_layer = fc.DenseFeatures(feature_columns, name="input_layer")
+        self.hidden = [
+            keras.layers.Dense(size, activation=activation, name=f"hiddenlayer_{i}")
+            for i, size in enumerate(hidden_units)
+        ]
+        self.dropout = None if dropout is None else keras.layers.Dropout(dropout, name="dropout")
+        self.norms = [
+            keras.layers.BatchNormalization(momentum=0.999, epsilon=1e-3, name=f"batchnorm_{i}")
+            for i in range(len(self.hidden) if batch_norm else 0)
+        ]
+        self.logits = keras.layers.Dense(units, name="logits")
+
+    def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
+        """Returns logits `[batch, units]` of raw or transformed features."""
+        with keras.name_scope("input_from_feature_columns"):
+            net = self.input_layer(features)
+        for i, layer in enumerate(self.hidden):
+            net = layer(net)
+            if self.dropout is not None:
+                net = self.dropout(net, training=training)
+            if self.norms:
+                with keras.name_scope(layer.name):
+                    net = self.norms[i](net, training=training)
+        return self.logits(net)
+
+
+@keras.saving.register_keras_serializable("premade")
+class WideDeepModel(keras.Model):
+    """The sum of a linear model and a deep one: Cheng et al., "Wide & Deep Learning", 2016.
+
+    Args:
+        linear: the wide part.
+        dnn: the deep part.
+        name: first part of the variable names.
+
+    Example:
+        >>> x = fc.numeric_column("x")
+        >>> model = WideDeepModel(LinearModel([x]), DNNModel([4], [x]))
+        >>> model({"x": tf.constant([1.0, 2.0])}).shape
+        TensorShape([2, 1])
+    """
+
+    def __init__(self, linear: LinearModel, dnn: DNNModel, name: str = "wide_deep") -> None:
+        super().__init__(name=name)
+        self.linear = linear
+        self.dnn = dnn
+
+    def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
+        """Returns logits `[batch, units]` of raw or transformed features."""
+        return self.linear(features) + self.dnn(features, training=training)

@@ -1,0 +1,38 @@
+"""The learning rates that tf.estimator gave to optimizers named by a string."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from estimators import optimizers
+
+
+def for_linear(optimizer: Any, columns: int) -> Any:
+    """Returns the optimizer of a Linear estimator.
+
+    A name means a learning rate of 0.2 whatever the number of columns; None means FTRL with the
+    lower of 0.2 and 1/sqrt(columns). The documentation of tf.estimator gave the rule for both.
+    """
+    if optimizer is None:
+        return optimizers.Ftrl(min(0.2, 1.0 / math.sqrt(columns)))
+    return _named(optimizer, 0.2)
+
+
+def for_wide_part(optimizer: Any, columns: int) -> Any:
+    """Returns the optimizer of the linear part of a wide & deep estimator."""
+    return _named(optimizer, min(0.005, 1.0 / math.sqrt(columns)))
+
+
+def for_deep(optimizer: Any) -> Any:
+    """Returns the optimizer of a DNN, alone or beside a linear part."""
+    return _named(optimizer, 0.001)
+
+
+def _named(optimizer: Any, learning_rate: float) -> Any:
+    """Turns a name into an optimizer; anything else is the user's own choice."""
+    if optimizer is None:
+        raise ValueError(
+            "The optimizer must not be None. Give a name such as 'Adagrad', or an optimizer."
+        )
+    return optimizers.get(optimizer, learning_rate) if isinstance(optimizer, str) else optimizer
