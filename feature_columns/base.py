@@ -56,7 +56,10 @@ class FeatureColumn(abc.ABC):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes the column that `get_config` described."""
-        parts = {name: keras.saving.deserialize_keras_object(part) for name, part in config.items()}
+        parts = {
+            name: _as_tuples(keras.saving.deserialize_keras_object(part))
+            for name, part in config.items()
+        }
         if "dtype" in parts:
             parts["dtype"] = tf.as_dtype(parts["dtype"])
         return cls(**parts)
@@ -89,7 +92,7 @@ class SourceColumn(FeatureColumn):
         Its shape, `"<name>:ids/1f0c93ab"` or `"<name>:values/1f0c93ab"`, is not one that a raw
         feature has, and it differs between columns of one name that compute different things.
         """
-        return f"{self.name}:{self.kind}/{signature.signature(self)}"
+        return signature.transformed_key(self.name, self.kind, self)
 
 
 class CategoricalColumn(SourceColumn):

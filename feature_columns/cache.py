@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import tensorflow as tf
 
-from feature_columns import checks
+from feature_columns import checks, signature
 from feature_columns.aliases import Features, Tensor
 from feature_columns.tables import LookupTables
 
@@ -84,7 +84,7 @@ class FeatureCache:
 
     def _read(self, key: str, column_name: str) -> Tensor:
         if not self.has(key):
-            raw_keys = [name for name in self._features if ":" not in name]
+            raw_keys = [name for name in self._features if not signature.is_transformed_key(name)]
             raise ValueError(
                 f"Feature {key!r} of column {column_name!r} is not in features dictionary. "
                 f"{checks.near_names(key, raw_keys)}"
@@ -93,6 +93,8 @@ class FeatureCache:
         if not isinstance(value, tf.SparseTensor | tf.RaggedTensor):
             value = tf.convert_to_tensor(value)
         rank = value.shape.rank
+        if rank is None and isinstance(value, tf.Tensor):
+            return tf.reshape(value, [tf.shape(value)[0], -1])
         if rank == 0:
             raise ValueError(
                 f"Feature (key: {key}) cannot have rank 0. Column {column_name!r} expects "

@@ -7,7 +7,7 @@ from typing import final
 
 import tensorflow as tf
 
-from feature_columns import column_lists
+from feature_columns import column_lists, signature
 from feature_columns.aliases import Features, Tensor
 from feature_columns.base import CategoricalColumn, FeatureColumn, SourceColumn
 from feature_columns.cache import FeatureCache
@@ -27,8 +27,8 @@ class Transform:
         columns: columns; unlike those of one layer, two may share a name.
 
     Raises:
-        ValueError: something is no column, or two columns differ in a way that cannot be told
-            from their fields (two lambdas on one line).
+        ValueError: something is no column, or two columns differ in a way that their fields do
+            not tell (methods of two objects as normalizer_fn).
 
     >>> from feature_columns import categorical_column_with_vocabulary_list, numeric_column
     >>> color = categorical_column_with_vocabulary_list("color", ["R", "G", "B"])
@@ -70,10 +70,10 @@ class Transform:
         source = column.source
         key = source.transformed_key
         other = self._sources.setdefault(key, source)
-        if other != source:
+        if not signature.is_same(other, source):
             raise ValueError(
-                f"Columns {other!r} and {source!r} differ, and cannot be told apart by name, "
-                "fields and the places of their functions. Give each its own named normalizer_fn."
+                f"Columns {other!r} and {source!r} differ, and cannot be told apart by their "
+                "fields. Give each its own named function as normalizer_fn."
             )
         # An indicator ignores an id that is too large; a table of weights cannot.
         if isinstance(column, IndicatorColumn) or not isinstance(source, CategoricalColumn):

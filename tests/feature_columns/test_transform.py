@@ -73,10 +73,29 @@ def test_columns_of_one_name_keep_apart():
     assert ids[small.transformed_key] == [[each % 10] for [each] in ids[large.transformed_key]]
 
 
-def test_functions_that_cannot_be_told_apart_are_refused():
-    first, second = (fc.numeric_column("x", normalizer_fn=lambda x, i=i: x + i) for i in (1, 2))
+class _Scaler:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def apply(self, x):
+        return x * self.scale
+
+
+def _scaled(scale):
+    return fc.numeric_column("x", normalizer_fn=lambda x: x * scale)
+
+
+def test_normalizers_of_one_feature_keep_apart():
+    ones, tens, again = _scaled(1.0), _scaled(10.0), _scaled(10.0)
+    transformed = _lists(fc.Transform([ones, tens, again])({"x": [2.0]}))
+    assert transformed == {ones.transformed_key: [[2.0]], again.transformed_key: [[20.0]]}
+
+
+def test_methods_that_cannot_be_told_apart_are_refused():
+    first, second = (fc.numeric_column("x", normalizer_fn=_Scaler(i).apply) for i in (1, 2))
     with pytest.raises(ValueError, match="cannot be told apart"):
         fc.Transform([first, second])
+    fc.Transform([first, first])
 
 
 def test_keys_are_equal_in_every_process():
@@ -143,6 +162,16 @@ def test_vocabulary_file_goes_with_a_saved_model(tmp_path):
     loaded = tf.saved_model.load(str(tmp_path / "model"))
     given = {key: tf.constant(FEATURES[key]) for key in specs}
     assert _lists(loaded.serve(given)) == expected
+
+
+def test_empty_batches_and_unknown_ranks():
+    transform = fc.Transform(COLUMNS)
+    empty = {key: value[:0] for key, value in FEATURES.items()}
+    assert all(value.shape[0] == 0 for value in transform(empty).values())
+    specs = {key: tf.TensorSpec(None, tf.as_dtype(value.dtype)) for key, value in FEATURES.items()}
+    unknown = tf.function(transform, input_signature=[specs])
+    given = {key: tf.constant(value) for key, value in FEATURES.items()}
+    assert _lists(unknown(given)) == _lists(transform(FEATURES))
 
 
 def test_columns_are_values():
