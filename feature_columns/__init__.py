@@ -22,6 +22,7 @@ from feature_columns.bucketized import bucketized_column as bucketized_column
 from feature_columns.crossed import crossed_column as crossed_column
 from feature_columns.dense_features import DenseFeatures as DenseFeatures
 from feature_columns.embedding import embedding_column as embedding_column
+from feature_columns.fused_table import FusedPart as FusedPart
 from feature_columns.hashed import (
     categorical_column_with_hash_bucket as categorical_column_with_hash_bucket,
 )
@@ -29,7 +30,6 @@ from feature_columns.identity import (
     categorical_column_with_identity as categorical_column_with_identity,
 )
 from feature_columns.indicator import indicator_column as indicator_column
-from feature_columns.linear_model import FusedPart as FusedPart
 from feature_columns.linear_model import LinearModel as LinearModel
 from feature_columns.numeric import numeric_column as numeric_column
 from feature_columns.parsing import make_parse_example_spec as make_parse_example_spec

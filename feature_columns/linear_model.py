@@ -11,8 +11,7 @@ import tensorflow as tf
 from feature_columns import column_lists, combiners, layer_parts
 from feature_columns.aliases import Features, Tensor
 from feature_columns.base import CategoricalColumn, DenseColumn, FeatureColumn, WeightSpec
-from feature_columns.fused_table import FusedLayout
-from feature_columns.fused_table import FusedPart as FusedPart
+from feature_columns.fused_table import FusedLayout, FusedPart
 from feature_columns.transform import Transform
 
 
