@@ -19,6 +19,17 @@ Array: TypeAlias = np.ndarray[Any, Any]
 _READ_ERRORS = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
 
 
+def as_array(value: object) -> Array:
+    r"""An array of what TensorFlow hands out for a tensor; one string becomes an object.
+
+    NumPy's own string type would cut zero bytes off its end.
+
+    >>> as_array(b"ab\0").item(), as_array(np.float32(1.0)).dtype.name
+    (b'ab\x00', 'float32')
+    """
+    return np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
+
+
 def write_bundle(prefix: str, tensors: Mapping[str, Tensor]) -> None:
     """Writes `<prefix>.index` and `<prefix>.data-00000-of-00001`.
 
@@ -77,7 +88,7 @@ class Bundle:
           DamagedCheckpointError: the bytes in the files are not those that were written.
         """
         try:
-            return np.asarray(self._reader.get_tensor(key))
+            return as_array(self._reader.get_tensor(key))
         except _READ_ERRORS as error:
             raise self._damaged(error) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from absl import logging
@@ -45,23 +45,30 @@ class Keeper:
         self.validator.remember(name)
         claims = search.survey(self.folder)
         state, doomed = self.retention.apply(self._next_state(name, claims), good=self._is_good)
+        if doomed:
+            # Listed until they are gone: a kill in between must not turn them into unlisted ones,
+            # which are taken for kept for good.
+            state_file.write_state(self.folder, replace(state, kept=(*doomed, *state.kept)))
+            for old, _ in doomed:
+                self._delete(old)
         state_file.write_state(self.folder, state)
         staging.clear(self.folder, manifest.step)
-        for old in doomed:
-            self._delete(old)
 
     def _next_state(self, name: str, claims: search.Survey) -> state_file.State:
+        if claims.state_error is not None:
+            raise claims.state_error
         now = self.clock.now()
         if claims.state is None:
             # Without a state file nobody knows which of the older ones were kept for good, so
             # only as many as are kept anyway are put up for deletion later.
             older = [old for old in claims.candidates if old != name]
             listed = reversed(older[: self.retention.keep_max or 0])
-            return state_file.State(name, (*((old, 0.0) for old in listed), (name, now)), now)
-        kept = [entry for entry in claims.state.kept if entry[0] != name]
+            kept = ((old, 0.0) for old in listed)
+            return state_file.State(name, (*kept, (name, now)), _just_before(now))
+        before = (entry for entry in claims.state.kept if entry[0] != name)
         # tf.estimator leaves this time out; 0 would keep the next deleted one for good.
-        last_preserved = claims.state.last_preserved or now
-        return state_file.State(name, (*kept, (name, now)), last_preserved)
+        last_preserved = claims.state.last_preserved or _just_before(now)
+        return state_file.State(name, (*before, (name, now)), last_preserved)
 
     def _is_good(self, name: str) -> bool:
         return self.validator.inspect(name, "manifest").damage is None
@@ -82,20 +89,6 @@ class Keeper:
             elif step != keep_staging_of:
                 staging.clear(self.folder, step)
         state_file.remove_scratch(self.folder)
-        self._remove_half_deleted()
-
-    def _remove_half_deleted(self) -> None:
-        """Removes the rest of a checkpoint whose deletion was interrupted after its index."""
-        names = self.folder.names()
-        half = [n for n in naming.manifests_among(names) if n + naming.INDEX not in names]
-        if not half:
-            return
-        claims = search.survey(self.folder)
-        # Only the state file tells a checkpoint being deleted from one that lost its index.
-        if claims.state is not None:
-            for name in sorted(set(half).difference(old for old, _ in claims.state.kept)):
-                logging.info("Removing what is left of %s, which was being deleted.", name)
-                self._delete(name)
 
     def set_aside(self, good: str, damages: Collection[Damage]) -> None:
         """Renames damaged checkpoints to `*.corrupt`, and points the state file at the good one.
@@ -117,3 +110,8 @@ class Keeper:
                 state_file.write_state(self.folder, left)
         except OSError as error:
             logging.warning("Damaged checkpoints in %s are left: %s", self.folder.path, error)
+
+
+def _just_before(now: float) -> float:
+    # tf.train.CheckpointManager, going on in our folder, forgets what is not newer than this.
+    return now - 1.0

@@ -103,13 +103,14 @@ class Manifest:
         """
         try:
             body = json.loads(content)
+            # Before the format, or a flipped bit would pass for a newer version.
+            if body.pop("checksum") != _checksum(body):
+                raise ValueError("its checksum does not match its content")
             if body["format"] > FORMAT:
                 raise CheckpointError(
                     f"The manifest has format {body['format']}; this version reads up to {FORMAT}. "
                     "Install the version of tf-estimators that wrote it, or a newer one."
                 )
-            if body.pop("checksum") != _checksum(body):
-                raise ValueError("its checksum does not match its content")
             return _from_json(body)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"it is not a manifest ({type(error).__name__}: {error})") from error

@@ -107,28 +107,16 @@ def checkpoints_among(names: Iterable[str]) -> list[str]:
     return [checkpoint_name(step) for step in reversed(steps)]
 
 
-def manifests_among(names: Iterable[str]) -> list[str]:
-    """Checkpoints that have a manifest, with or without the rest of their files.
-
-    >>> manifests_among(["model.ckpt-9.manifest.json", "model.ckpt-10.index"])
-    ['model.ckpt-9']
-    """
-    stems = (name.removesuffix(MANIFEST) for name in names if name.endswith(MANIFEST))
-    return [stem for stem in stems if _CHECKPOINT.fullmatch(stem)]
-
-
 def files_of(checkpoint: str, names: Iterable[str]) -> list[str]:
     """Those of `names` that belong to `checkpoint`, in the order in which they may be deleted.
 
-    The index goes first: without it nothing reads the rest. The manifest goes last: while it is
-    there, the remains of an interrupted deletion are known to be ours.
+    The index goes first: without it nothing takes the rest for a checkpoint.
 
     >>> files_of("m-1", ["m-1.manifest.json", "m-1.data-00000-of-00001", "m-1.index", "m-12.index"])
     ['m-1.index', 'm-1.data-00000-of-00001', 'm-1.manifest.json']
     """
     mine = [n for n in names if n.startswith(checkpoint) and _is_part(n[len(checkpoint) :])]
-    first, last = checkpoint + INDEX, checkpoint + MANIFEST
-    return sorted(mine, key=lambda name: (name == last, name != first, name))
+    return sorted(mine, key=lambda name: (name != checkpoint + INDEX, name))
 
 
 def _is_part(suffix: str) -> bool:

@@ -24,8 +24,8 @@ def check_writable(folder: Folder) -> None:
     """
     if "://" in folder.path:
         raise CheckpointError(
-            f"model_dir {folder.path!r} is not on a file system: a safe commit needs atomic renames, "
-            "which object stores lack. Train in a local or network folder, and copy it afterwards."
+            f"model_dir {folder.path!r} is not on a file system: a safe commit needs atomic "
+            "renames, which object stores lack. Train in a local or network folder, and copy it."
         )
     # TensorFlow looks for "<prefix>.index" as a pattern, and never finds a name with these.
     if odd := set(folder.path).intersection("[\\"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from estimators.checkpoints.state_file import State
+from estimators.checkpoints.state_file import Entries, State
 
 _SECONDS_PER_HOUR = 3600.0
 _ALWAYS_KEPT = 2
@@ -19,7 +19,7 @@ class Retention:
 
     >>> state = State("c", (("a", 0.0), ("b", 1.0), ("c", 2.0)), 0.0)
     >>> Retention(keep_max=2).apply(state, good=lambda name: True)[1]
-    ['a']
+    (('a', 0.0),)
 
     Attributes:
       keep_max: the newest so many stay; None or 0 keeps all. At least the newest two that are good
@@ -36,7 +36,7 @@ class Retention:
         if not self.keep_every_n_hours > 0:
             raise ValueError(f"`keep_every_n_hours` ({self.keep_every_n_hours}) must be positive.")
 
-    def apply(self, state: State, *, good: Callable[[str], bool]) -> tuple[State, list[str]]:
+    def apply(self, state: State, *, good: Callable[[str], bool]) -> tuple[State, Entries]:
         """Divides what the state lists.
 
         Args:
@@ -44,22 +44,23 @@ class Retention:
           good: whether a checkpoint can be restored from.
 
         Returns:
-          The state to write, and the checkpoints to delete once it is written, oldest first.
+          The state that is to be in the end, and the entries of the checkpoints that must be
+          deleted before, oldest first.
         """
         if not self.keep_max:
             # As tf.estimator: the list would grow for ever, and nothing in it is ever deleted.
-            return State(state.latest, state.kept[-1:], state.last_preserved), []
+            return State(state.latest, state.kept[-1:], state.last_preserved), ()
         kept, doomed, last_preserved = list(state.kept), [], state.last_preserved
         safe = self._newest_good(state, good) if len(kept) > self.keep_max else set()
         for name, time in state.kept[: -self.keep_max]:
             if name in safe:
                 continue
             kept.remove((name, time))
-            if time > last_preserved + self.keep_every_n_hours * _SECONDS_PER_HOUR:
+            if time >= last_preserved + self.keep_every_n_hours * _SECONDS_PER_HOUR:
                 last_preserved = time
             else:
-                doomed.append(name)
-        return State(state.latest, tuple(kept), last_preserved), doomed
+                doomed.append((name, time))
+        return State(state.latest, tuple(kept), last_preserved), tuple(doomed)
 
     def _newest_good(self, state: State, good: Callable[[str], bool]) -> set[str]:
         found: set[str] = set()

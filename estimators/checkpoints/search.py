@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from absl import logging
@@ -27,11 +27,14 @@ class Survey:
       state: what the state file says; None when it is missing or cannot be trusted.
       has_state_file: whether there is one, of whatever content. It is written after the first
         commit only, so where it is, a checkpoint once was.
+      state_error: why it could not be read just now, which says nothing about its content: who
+        means to replace it must not.
     """
 
     candidates: tuple[str, ...]
     state: state_file.State | None
     has_state_file: bool
+    state_error: OSError | None = field(default=None, compare=False)
 
 
 @final
@@ -60,17 +63,18 @@ def survey(folder: Folder) -> Survey:
     """
     scanned = naming.checkpoints_among(folder.names())
     has_state_file = folder.has(naming.STATE_FILE)
-    state = None
+    state, state_error = None, None
     try:
         state = state_file.read_state(folder)
     except (ValueError, OSError) as error:
+        state_error = error if isinstance(error, OSError) else None
         logging.warning(
             "%s cannot be trusted: %s. Looking at the files themselves.",
             folder.at(naming.STATE_FILE),
             error,
         )
     if state is None:
-        return Survey(tuple(scanned), None, has_state_file)
+        return Survey(tuple(scanned), None, has_state_file, state_error)
     rest = dict.fromkeys([*scanned, *(name for name, _ in reversed(state.kept))])
     rest.pop(state.latest, None)
     by_step = sorted(rest, key=lambda name: naming.step_in(name) or 0, reverse=True)

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import TypeAlias, final
 
 from absl import logging
 
@@ -26,6 +26,9 @@ _FIELD = re.compile(
     r"(?:\"(?P<double>(?:[^\"\\\n]|\\.)*)\"|'(?P<single>(?:[^'\\\n]|\\.)*)'"
     r"|(?P<number>[-+\w.]+))\s*"
 )
+Entries: TypeAlias = tuple[tuple[str, float], ...]
+"""(name, Unix time of the commit) of checkpoints, oldest first."""
+
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)")
 
 
@@ -39,12 +42,12 @@ class State:
 
     Attributes:
       latest: name of the newest checkpoint.
-      kept: (name, Unix time of the commit) of those that deletion goes through, oldest first.
+      kept: those that deletion goes through; what is not listed stays for good.
       last_preserved: Unix time of the newest one that was kept for good.
     """
 
     latest: str
-    kept: tuple[tuple[str, float], ...]
+    kept: Entries
     last_preserved: float
 
 
@@ -175,4 +178,6 @@ def _unescape(text: str) -> str:
 
 def _plain(escape: re.Match[bytes]) -> bytes:
     code = escape[1]
-    return bytes([int(code, 8) % 256]) if code.isdigit() else code
+    if code.isdigit():
+        return bytes([int(code, 8) % 256])
+    return {b"n": b"\n", b"r": b"\r", b"t": b"\t"}.get(code, code)

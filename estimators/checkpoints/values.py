@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimators.aliases import Tensor
-from estimators.checkpoints.bundle import Array, Bundle
+from estimators.checkpoints.bundle import Array, Bundle, as_array
 from estimators.errors import CheckpointError, DamagedCheckpointError
 
 _NAMED_AT_MOST = 5
@@ -47,7 +47,7 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
     >>> check_finite({"w": tf.constant([1.0, 2.0]), "step": tf.constant(3)})
     """
     floats = {
-        name: np.asarray(tensor.numpy())
+        name: as_array(tensor.numpy())
         for name, tensor in tensors.items()
         if tensor.dtype.is_floating or tensor.dtype.is_complex
     }
@@ -73,7 +73,7 @@ def check_written(prefix: str, tensors: Mapping[str, Tensor]) -> None:
     """
     bundle = Bundle(prefix)
     for name, tensor in tensors.items():
-        if not same_bits(bundle.read(name), np.asarray(tensor.numpy())):
+        if not same_bits(bundle.read(name), as_array(tensor.numpy())):
             raise DamagedCheckpointError(
                 f"{prefix}: {name!r} reads back differently from what was written; the disk or "
                 "the memory of this machine is failing."
