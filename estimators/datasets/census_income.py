@@ -1,7 +1,6 @@
 """The real census income data as a TensorFlow dataset: 48,842 people, of whom 24 % earn > $50,000.
 
->>> from estimators.inputs import tfds_input_fn
->>> input_fn = tfds_input_fn(CensusIncome(), "train", label_key="income")
+Once it is prepared, `estimators.inputs.tfds_input_fn(CensusIncome(), label_key="income")` reads it.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class CensusIncome(tfds.core.GeneratorBasedBuilder):
     Features are strings and int64 by the names of `census_columns.FEATURES`, a missing string is
     empty; the label "income" is the string "<=50K" or ">50K".
 
-    >>> CensusIncome.VERSION
+    >>> str(CensusIncome.VERSION)
     '1.0.0'
     """
 

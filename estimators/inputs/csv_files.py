@@ -182,19 +182,35 @@ class _Decoder:
         return dict(zip(self.columns, fields, strict=True))
 
     def _check_widths(self, lines: Tensor, origins: Tensor) -> tf.Operation:
-        """Asserts that each line has its fields, at the price of one count per batch.
+        """Asserts that each line has its fields, and names the file and line of one that has not.
 
-        `decode_csv` finds such rows itself, but can name neither file nor line. Only where the
-        whole batch has another number of delimiters than it should is every line looked at.
+        `decode_csv` finds such rows itself, but knows neither file nor line. Quoted delimiters,
+        which are no ends of fields, cost a second, slower look at the batch.
         """
-        text = tf.io.decode_raw(tf.strings.reduce_join(lines), tf.uint8)
-        found = tf.math.count_nonzero(text == ord(self.form.field_delim))
-        expected = (len(self.schema.names) - 1) * tf.size(lines, tf.int64)
         return tf.cond(
-            tf.equal(found, expected),
+            self._has_as_many_delimiters(lines),
             lambda: tf.no_op(),
             lambda: self._assert_each_width(lines, origins),
         )
+
+    def _has_as_many_delimiters(self, lines: Tensor) -> Tensor:
+        """Whether each line has one delimiter less than there are columns, quoted ones counted.
+
+        In the text of all lines together, the i-th group of so many delimiters must lie within
+        line i.
+        """
+        each = len(self.schema.names) - 1
+        text = tf.io.decode_raw(tf.strings.reduce_join(lines), tf.uint8)
+        places = tf.cast(tf.where(tf.equal(text, ord(self.form.field_delim)))[:, 0], tf.int32)
+        if not each:
+            return tf.equal(tf.size(places), 0)
+        lengths = tf.strings.length(lines)
+        ends = tf.cumsum(lengths)
+        expected = each * tf.size(lines)
+        padded = tf.pad(places, [[0, expected]], constant_values=-1)
+        groups = tf.reshape(padded[:expected], [-1, each])
+        inside = (groups[:, 0] >= ends - lengths) & (groups[:, -1] < ends)
+        return tf.reduce_all(inside) & tf.equal(tf.size(places), expected)
 
     def _assert_each_width(self, lines: Tensor, origins: Tensor) -> tf.Operation:
         delim = self.form.field_delim

@@ -12,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimators.inputs.options import at_least_one
+
 _INT64 = range(-(2**63), 2**63)
 _MISSING: Mapping[tf.DType, Any] = {tf.string: ""}
 _READABLE = (tf.float32, tf.float64, tf.int32, tf.int64, tf.string)
@@ -66,13 +68,14 @@ def read_schema(
 ) -> CsvSchema:
     """Returns the schema of the files; a column without a given dtype gets one from its values.
 
-    The first `infer_rows` rows of the first file are looked at: int64 if all are whole numbers,
+    The first `infer_rows` rows are looked at: int64 if all are whole numbers,
     float32 if all are numbers, else string. A column that is empty in all of them is a string.
 
     Raises:
         ValueError: files differ in their header, a name is unknown or stands twice, or there is
             no row.
     """
+    at_least_one("infer_rows", infer_rows)
     if not form.header and column_names is None:
         raise ValueError("Files without a header need `column_names`.")
     names = tuple(column_names or _header(files[0], form))
@@ -80,13 +83,12 @@ def read_schema(
     for option, given in (("dtypes", dtypes), ("defaults", defaults)):
         check_known(given, names, f"`{option}`", files[0])
     chosen = {name: _readable(name, dtype) for name, dtype in dtypes.items()}
-    if len(chosen) < len(names):
-        rows = _first_rows(files[0], form, len(names), infer_rows)
-        values = zip(*rows, strict=True)
-        chosen = {
-            name: chosen.get(name) or _infer(column, form)
-            for name, column in zip(names, values, strict=True)
-        }
+    # One row at the least is looked for: repeating none without end would wait for ever instead.
+    rows = _first_rows(files, form, len(names), infer_rows if len(chosen) < len(names) else 1)
+    chosen = {
+        name: chosen.get(name) or _infer(column, form)
+        for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
     missing = {name: defaults.get(name, _MISSING.get(chosen[name], 0)) for name in names}
     return CsvSchema(names, chosen, missing)
 
@@ -134,18 +136,26 @@ def _check_headers(files: Sequence[str], form: CsvFormat, names: tuple[str, ...]
             )
 
 
-def _first_rows(file: str, form: CsvFormat, width: int, infer_rows: int) -> list[list[str]]:
-    rows = itertools.islice(_rows(file, form), int(form.header), None)
-    first = list(itertools.islice((row for row in rows if row), infer_rows))
+def _first_rows(
+    files: Sequence[str], form: CsvFormat, width: int, infer_rows: int
+) -> list[list[str]]:
+    first = list(itertools.islice(_rows_below_headers(files, form), infer_rows))
     if not first:
-        raise ValueError(f"{file} has no rows to infer column types from; pass `dtypes`.")
-    for row in first:
+        raise ValueError(f"There must be at least one row, got none in {list(files)}.")
+    for file, row in first:
         if len(row) != width:
             raise ValueError(
                 f"A row of {file} must have {width} fields, got {len(row)}: {row}. Quote fields "
                 f"that contain {form.field_delim!r}."
             )
-    return first
+    return [row for _, row in first]
+
+
+def _rows_below_headers(files: Sequence[str], form: CsvFormat) -> Iterator[tuple[str, list[str]]]:
+    for file in files:
+        for row in itertools.islice(_rows(file, form), int(form.header), None):
+            if row:
+                yield file, row
 
 
 def _readable(name: str, dtype: Any) -> tf.DType:

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimators.aliases import Dataset, Features, Labels, Tensor
-from estimators.inputs.options import ReadOptions, Shard
+from estimators.inputs.options import ReadOptions, Shard, at_least_one
 from estimators.inputs.positions import random_key
 
 # Open at a time when shuffling, and records taken from each in turn.
@@ -43,6 +43,7 @@ class Records:
         With at least as many files as shards, a shard is a part of the files; otherwise every
         worker reads all files and keeps every `count`-th record.
         """
+        at_least_one("shuffle_buffer_size", shuffle_buffer_size)
         epochs = tf.data.Dataset.range(options.num_epochs or tf.int64.max)
         if not options.shuffle:
             return epochs.flat_map(lambda _: self._in_order(shard))

@@ -15,8 +15,9 @@ from estimators.aliases import Dataset
 class Shard:
     """The part of the rows that one worker reads: every `count`-th, starting at `index`.
 
-    >>> list(range(7))[Shard(index=1, count=3).index::3]
-    [1, 4]
+    >>> context = tf.distribute.InputContext(num_input_pipelines=3, input_pipeline_id=1)
+    >>> Shard.of(context)
+    Shard(index=1, count=3)
     """
 
     index: int = 0
@@ -57,9 +58,9 @@ class ReadOptions:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        _at_least_one("batch_size", self.batch_size)
+        at_least_one("batch_size", self.batch_size)
         if self.num_epochs is not None:
-            _at_least_one("num_epochs", self.num_epochs)
+            at_least_one("num_epochs", self.num_epochs)
         if not isinstance(self.shuffle, bool):
             raise ValueError(
                 "shuffle must be provided and explicitly set as boolean (it is recommended to set "
@@ -80,7 +81,8 @@ class ReadOptions:
         return (seed or 0) % 2**63
 
 
-def _at_least_one(name: str, value: Any) -> None:
+def at_least_one(name: str, value: Any) -> None:
+    """Raises a ValueError that names the argument unless its value is an int >= 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"`{name}` must be an int >= 1, got {value!r}.")
 

@@ -139,7 +139,7 @@ def concatenate(parts: Sequence[Any]) -> Any:
 
     def join(*leaves: Tensor) -> Tensor:
         if isinstance(leaves[0], tf.SparseTensor):
-            return tf.sparse.concat(0, leaves, expand_nonconcat_dims=True)
+            return tf.sparse.concat(0, list(leaves), expand_nonconcat_dims=True)
         return tf.concat(leaves, axis=0)
 
     return tf.nest.map_structure(join, *parts)
