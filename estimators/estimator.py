@@ -111,6 +111,20 @@ class Estimator:
 
         return public_model_fn
 
+    def with_model_fn(self, model_fn: ModelFn) -> Estimator:
+        """Returns an Estimator with another `model_fn` and everything else as here.
+
+        Args:
+            model_fn: takes what it needs of `params` from this Estimator.
+        """
+        return Estimator(
+            model_fn,
+            config=self._config,
+            warm_start_from=self._warm_start,
+            preprocess_fn=self._preprocess_fn,
+            clock=self._clock,
+        )
+
     def train(
         self,
         input_fn: InputFn,
@@ -239,7 +253,10 @@ class Estimator:
         )
 
     def _checkpoint(self, path: str | None = None) -> Checkpoint | None:
-        return Checkpoint.open(path) if path else self._model.checkpoints.latest()
+        newest = self._model.checkpoints.latest()
+        if path is None or (newest is not None and newest.prefix == path):
+            return newest
+        return Checkpoint.open(path)
 
     def latest_checkpoint(self) -> str | None:
         """Returns the prefix of the newest good checkpoint of model_dir, or None."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimators import pipeline, replicas
+from estimators import pipeline, replicas, tracing
 from estimators.aliases import Features, Tensor
 from estimators.errors import EstimatorError
 from estimators.hooks.base import Hook, Outputs
@@ -31,17 +31,6 @@ from estimators.program import Program
 _ENDLESS = 2**62
 _LONGEST_CALL_SECS = 10.0
 _FIRST_CALL_STEPS = 100
-
-
-def compiled(function: Callable[..., Any], eagerly: bool) -> Callable[..., Any]:
-    """Compiles a function, or leaves it as it is so that breakpoints work in it."""
-    if eagerly:
-        return function
-    made = tf.function(function, autograph=False)
-    # TensorFlow counts traces by place in the source, over all Estimators of the process, and
-    # warns of the fifth. Ours are counted for each loop, in `traces`.
-    made._omit_frequent_tracing_warning = True
-    return made
 
 
 class StepLoop:
@@ -61,7 +50,7 @@ class StepLoop:
         self._fetches = fetches
         self._finite = finite
         self._replicas = len(replicas.local_ids(program.strategy))
-        self._run = compiled(self._loop, eagerly)
+        self._run = tracing.compiled(self._loop, eagerly=eagerly)
         self.traces = 0
 
     def __call__(self, iterator: Any, limit: int) -> tuple[int, float, Any]:
@@ -148,7 +137,7 @@ class BatchFunction:
 
     def __init__(self, program: Program, *, eagerly: bool) -> None:
         self.program = program
-        self._run = compiled(self._answer, eagerly)
+        self._run = tracing.compiled(self._answer, eagerly=eagerly)
         self.traces = 0
 
     def __call__(self, features: Features) -> Any:

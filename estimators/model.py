@@ -63,7 +63,7 @@ class Model:
     @property
     def step(self) -> int:
         """The global step of the values in memory."""
-        return int(self.store.global_step)
+        return int(self.store.global_step.read_value())
 
     # Programs
 

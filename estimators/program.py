@@ -157,9 +157,7 @@ class Program:
         with graph.as_default():
             features, labels = (_placeholders(spec) for spec in element_spec)
             with self._serving(requests):
-                outputs = self.strategy.run(
-                    self._body, args=(features, labels, requests, fetches, kept.append)
-                )
+                outputs = self._run_body(features, labels, requests, fetches, kept.append)
             outputs = tf.nest.map_structure(self._first, outputs)
             steps_itself = self._assigns_global_step(graph)
         for variable, parts in kept[0][0].saved_parts:
@@ -196,7 +194,7 @@ class Program:
         """
         requests = Requests(self._mode, may_create=False)
         with self._serving(requests):
-            outputs = self.strategy.run(self._body, args=(features, labels, requests, fetches))
+            outputs = self._run_body(features, labels, requests, fetches)
             if self.bound is not None and self._mode == ModeKeys.TRAIN:
                 if not self.bound.steps_itself:
                     self._store.global_step.assign_add(1)
@@ -216,12 +214,21 @@ class Program:
     def _serving(self, requests: Requests) -> Iterator[None]:
         """Prepares the thread that calls `strategy.run`; `_body` prepares each replica."""
         self._keras = tracing.KerasScope()
-        with (
-            self.strategy.scope() if self._mode == ModeKeys.TRAIN else contextlib.nullcontext(),
-            tracing.fresh_collections(self._store.global_step),
-            self._store.serving(requests, cross_replica=True),
-        ):
+        with contextlib.ExitStack() as stack:
+            if self._mode == ModeKeys.TRAIN:
+                stack.enter_context(self.strategy.scope())
+                stack.enter_context(self._store.serving(requests, cross_replica=True))
+            else:
+                stack.enter_context(tracing.updates_ignored())
+            stack.enter_context(tracing.fresh_collections(self._store.global_step))
+            stack.enter_context(tracing.seeded(self._seed))
             yield
+
+    def _run_body(self, *args: Any) -> Any:
+        """Runs the body on every replica when training; elsewhere on one, outside of any scope."""
+        if self._mode == ModeKeys.TRAIN:
+            return self.strategy.run(self._body, args=args)
+        return self._body(*args)
 
     def _body(
         self,
@@ -232,11 +239,8 @@ class Program:
         keep: Callable[[Any], Any] = lambda spec: None,
     ) -> dict[str, Any]:
         """Runs the body in one replica; returns the tensors that leave the step."""
-        with (
-            self._keras.entered(),
-            tracing.seeded(self._seed),
-            self._store.serving(requests, cross_replica=False),
-        ):
+        with self._keras.entered(), self._store.serving(requests, cross_replica=False):
+            tracing.restart_seeds(self._seed)
             spec = self._caller(features, labels, self._mode)
             if spec.mode != self._mode:
                 raise ValueError(

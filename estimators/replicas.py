@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from estimators import tracing
 from estimators.aliases import Strategy, Tensor
 
 
@@ -12,8 +13,11 @@ def local_ids(strategy: Strategy) -> tuple[int, ...]:
 
     Must be called eagerly, in cross-replica context. The default strategy has one replica, 0.
     """
-    ids = strategy.experimental_local_results(strategy.run(_id))
-    return tuple(int(replica) for replica in ids)
+    if strategy.num_replicas_in_sync == 1:
+        return (0,)
+    # Compiled, because MirroredStrategy warns of every run that is not.
+    run = tracing.compiled(lambda: strategy.experimental_local_results(strategy.run(_id)))
+    return tuple(int(replica) for replica in run())
 
 
 def _id() -> Tensor:

@@ -11,8 +11,9 @@ no public way to any of the three.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -28,6 +29,17 @@ from estimators.aliases import Variable
 FuncGraph = tf.__internal__.FuncGraph
 
 _PER_RUN_KERAS_STATE = ("name_scope_stack", "object_name_uids", "global_seed_generator")
+
+
+def compiled(function: Callable[..., Any], *, eagerly: bool = False) -> Callable[..., Any]:
+    """Compiles a function, or leaves it as it is so that breakpoints work in it."""
+    if eagerly:
+        return function
+    made = tf.function(function, autograph=False)
+    # TensorFlow counts traces by place in the source, over all Estimators of the process, and
+    # warns of the fifth. Ours are counted for each loop, in `traces`.
+    made._omit_frequent_tracing_warning = True
+    return made
 
 
 class KerasScope:
@@ -74,27 +86,63 @@ def fresh_collections(global_step: Variable) -> Iterator[Any]:
         graph._collections = before
 
 
+_ignoring_updates: contextvars.ContextVar[bool] = contextvars.ContextVar("ignoring_updates")
+
+
+@contextlib.contextmanager
+def updates_ignored() -> Iterator[None]:
+    """Makes optimizers of TensorFlow and Keras do nothing in this context.
+
+    Many a `model_fn` builds its training operation in every mode. In a graph of TensorFlow 1 it was
+    never run when evaluating; in a function every operation that changes something runs.
+    """
+    v1, keras_3 = tf.compat.v1.train.Optimizer, keras.optimizers.Optimizer
+    apply_v1, apply_keras = v1.apply_gradients, keras_3.apply
+    token = _ignoring_updates.set(True)
+
+    def of_v1(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return tf.no_op() if _ignoring_updates.get(False) else apply_v1(self, *args, **kwargs)
+
+    def of_keras(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return None if _ignoring_updates.get(False) else apply_keras(self, *args, **kwargs)
+
+    v1.apply_gradients, keras_3.apply = of_v1, of_keras
+    try:
+        yield
+    finally:
+        v1.apply_gradients, keras_3.apply = apply_v1, apply_keras
+        _ignoring_updates.reset(token)
+
+
 @contextlib.contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
     """Draws default seeds from `seed` inside, and leaves the process's generators untouched.
 
     Keras draws the seed of an initializer or a dropout layer from `random`; TensorFlow's own
-    initializers use the seed of the eager context or of the graph.
+    initializers use the seed of the eager context or of the graph. To be entered in the thread
+    that starts the replicas: theirs are interleaved, so that one would undo another's.
     """
     if seed is None:
         yield
         return
     context, graph = eager_context.context(), ops.get_default_graph()
-    before = random.getstate(), context._seed, context._rng, graph.seed
-    random.seed(seed)
+    state, graph_seed = random.getstate(), graph.seed
+    eager_state = {k: v for k, v in vars(context).items() if k in ("_seed", "_rng")}
+    restart_seeds(seed)
     context._set_global_seed(seed)
     graph.seed = seed
     try:
         yield
     finally:
-        graph.seed = before[3]
-        random.setstate(before[0])
-        context._seed, context._rng = before[1], before[2]
+        graph.seed = graph_seed
+        random.setstate(state)
+        vars(context).update(eager_state)
+
+
+def restart_seeds(seed: int | None) -> None:
+    """Lets a replica draw the same default seeds as the one before it. Only inside `seeded`."""
+    if seed is not None:
+        random.seed(seed)
 
 
 def name_scope() -> str:
@@ -113,7 +161,7 @@ def variable_path(asked: Mapping[str, Any], outermost: str) -> str:
         outermost: the name scope around the body, which depends on who runs it.
     """
     name = asked.get("name") or "Variable"
-    owner = _keras_owner(asked.get("initial_value"))
+    owner = keras_owner(asked.get("initial_value"))
     if owner is not None:
         return str(owner.path)
     scope = current_path() or name_scope().removeprefix(outermost).strip("/")
@@ -121,7 +169,7 @@ def variable_path(asked: Mapping[str, Any], outermost: str) -> str:
     return path.strip("/")
 
 
-def _keras_owner(initial_value: Any) -> keras.Variable | None:
+def keras_owner(initial_value: Any) -> keras.Variable | None:
     """Returns the Keras variable whose initial value this is.
 
     A model without `build` makes its variables in a stateless scope and initialises them later,
@@ -141,7 +189,8 @@ def evaluated(tensor: Any) -> Any:
     """
     constant = tf.get_static_value(tensor)
     if constant is not None:
-        return tf.constant(constant, tensor.dtype)
+        with tf.init_scope():
+            return tf.constant(constant, tensor.dtype)
 
     def copy() -> Any:
         lifted = lift_to_graph.lift_to_graph([tensor], ops.get_default_graph())

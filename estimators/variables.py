@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,9 +16,10 @@ import tensorflow as tf
 
 from estimators import replicas, tracing
 from estimators.aliases import Strategy, Tensor, Variable
-from estimators.spec import Part
+from estimators.spec import ModeKeys, Part
 
 GLOBAL_STEP = "global_step"
+_ARGUMENTS = frozenset(inspect.signature(tf.Variable.__init__).parameters) - {"self"}
 
 
 @dataclasses.dataclass
@@ -28,7 +30,8 @@ class Requests:
         mode: mode of the body.
         may_create: whether unknown names make new variables.
         names: model variables in order of request.
-        trainable: the trainable ones among them.
+        trainable: the trainable ones among them, as Keras variables where Keras made them: those
+            know their constraint.
     """
 
     mode: str
@@ -117,7 +120,8 @@ class VariableStore:
         if name not in requests.names:
             requests.names.append(name)
             if variable.trainable:
-                requests.trainable.append(variable)
+                owner = tracing.keras_owner(asked.get("initial_value"))
+                requests.trainable.append(variable if owner is None else owner)
                 _collect_trainable(variable)
         return variable
 
@@ -140,11 +144,17 @@ class VariableStore:
                 f"{requests.mode!r}. Every run of the body must make the same variables: give "
                 "layers explicit names, and make none under a condition that changes."
             )
-        initial = asked["initial_value"]
+        asked_collections, initial = asked.get("collections"), asked["initial_value"]
         if tf.is_tensor(initial) and not hasattr(initial, "numpy"):
             asked["initial_value"] = tracing.evaluated(initial)
+        asked = {**asked, "name": name, "collections": None}
+        is_model = not tracing.is_metric_variable(asked_collections)
         with tf.init_scope(), tracing.name_scope_reset():
-            return next_creator(**{**asked, "name": name, "collections": None})
+            if is_model and requests.mode != ModeKeys.TRAIN:
+                # Evaluation runs on one replica, but what it finds must be made for all.
+                with self.strategy.scope():
+                    return tf.Variable(**{k: v for k, v in asked.items() if k in _ARGUMENTS})
+            return next_creator(**asked)
 
     def _check_shape(self, name: str, variable: Variable, asked: Any) -> None:
         shape = _asked_shape(asked)

@@ -32,11 +32,11 @@ class Preprocess:
 
     Attributes:
         transform: of the columns.
-        passed_on: raw features that the head reads, such as weights.
+        passed_on: raw features that the head reads, such as weights; None passes all on.
     """
 
     transform: fc.Transform
-    passed_on: tuple[str, ...] = ()
+    passed_on: tuple[str, ...] | None = ()
 
     def __call__(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns what the networks and the head read of a batch of raw features."""
@@ -45,7 +45,8 @@ class Preprocess:
                 "features should be a dictionary of `Tensor`s by feature name. Given type: "
                 f"{type(features).__name__}. Return ({{'x': x}}, labels) from input_fn."
             )
-        kept = {key: features[key] for key in self.passed_on if key in features}
+        wanted = features if self.passed_on is None else self.passed_on
+        kept = {key: features[key] for key in wanted if key in features}
         return {**kept, **self.transform(features)}
 
     def tables(self) -> Any:
@@ -55,7 +56,7 @@ class Preprocess:
 
 def preprocess(columns: Iterable[Any], head: Head) -> Preprocess:
     """Returns the preprocessing of a model over `columns`."""
-    return Preprocess(fc.Transform(list(columns)), ("weight", "w"))
+    return Preprocess(fc.Transform(list(columns)), head.feature_keys)
 
 
 def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:

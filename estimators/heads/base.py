@@ -38,6 +38,14 @@ class Head(abc.ABC):
     def loss_reduction(self) -> str:
         """How the losses of a batch become one: `sum` or `sum_over_batch_size`."""
 
+    @property
+    def feature_keys(self) -> tuple[str, ...] | None:
+        """Raw features that the head reads besides the logits; None means it may read any.
+
+        Premade models hand on only these, and what their networks need, to the training step.
+        """
+        return None
+
     @abc.abstractmethod
     def loss(
         self,

@@ -99,6 +99,15 @@ class Objective:
         if self.loss_fn is not None:
             _require_arguments(self.owner, _arguments(self.loss_fn))
 
+    @property
+    def feature_keys(self) -> tuple[str, ...] | None:
+        """Raw features that are read; None means that a `loss_fn` may read any."""
+        if self.loss_fn is not None and "features" in _arguments(self.loss_fn):
+            return None
+        if self.weight_column is None:
+            return ()
+        return (getattr(self.weight_column, "key", self.weight_column),)
+
     def loss(
         self,
         labels: Tensor,

@@ -72,6 +72,11 @@ class SingleHead(Head):
         """How the losses of a batch become one."""
         return self._objective.reduction
 
+    @property
+    def feature_keys(self) -> tuple[str, ...] | None:
+        """The weight column; any feature, when there is a `loss_fn` that takes them."""
+        return self._objective.feature_keys
+
     def loss(
         self,
         labels: Labels,
