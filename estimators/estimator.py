@@ -17,6 +17,7 @@ from estimators.aliases import InputFn, Metrics, ModelFn, Params, PreprocessFn
 from estimators.checkpoints import Checkpoint
 from estimators.clock import Clock, SystemClock
 from estimators.config import RunConfig
+from estimators.hooks import checked_listeners
 from estimators.model import Model
 from estimators.pipeline import Pipeline
 from estimators.program import ModelFnCaller
@@ -169,7 +170,7 @@ class Estimator:
             hooks=training.checked_hooks(hooks),
             steps=steps,
             max_steps=max_steps,
-            listeners=training.checked_listeners(saving_listeners),
+            listeners=checked_listeners(saving_listeners),
         )
         training.train(self._model, plan, self._evaluate_in_memory)
         return self

@@ -83,6 +83,7 @@ def evaluate(
     results["loss"] = np.float32(total / steps)
     results = dict(sorted(results.items()))
     results["global_step"] = np.int64(model.step)
+    model.last_evaluation = results
     _write_events(asked.events, results, checkpoint)
     return results
 

@@ -50,7 +50,7 @@ class StepLoop:
         self._fetches = fetches
         self._finite = finite
         self._replicas = len(replicas.local_ids(program.strategy))
-        self._run = tracing.compiled(self._loop, eagerly=eagerly)
+        self._run = self._eager_loop if eagerly else tracing.compiled(self._loop)
         self.traces = 0
 
     def __call__(self, iterator: Any, limit: int) -> tuple[int, float, Any]:
@@ -76,9 +76,14 @@ class StepLoop:
             state,
             shape_invariants=(scalar, scalar, scalar, shapes),
         )
-        outputs = dict(outputs)
-        if "summaries" in outputs:
-            outputs["summaries"] = self.program.serialize_summaries(outputs["summaries"])
+        return steps, total, outputs
+
+    def _eager_loop(self, iterator: Any, limit: Tensor) -> Any:
+        body = self._body_on(iterator)
+        state = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0), {})
+        while state[0] < limit and state[1]:
+            state = body(*state)
+        steps, _, total, outputs = state
         return steps, total, outputs
 
     def _body_on(self, iterator: Any) -> Callable[..., Any]:
@@ -137,7 +142,7 @@ class BatchFunction:
 
     def __init__(self, program: Program, *, eagerly: bool) -> None:
         self.program = program
-        self._run = tracing.compiled(self._answer, eagerly=eagerly)
+        self._run = self._answer if eagerly else tracing.compiled(self._answer)
         self.traces = 0
 
     def __call__(self, features: Features) -> Any:

@@ -13,13 +13,14 @@ from typing import Any
 from absl import logging
 
 from estimators import pipeline, warm_start
-from estimators.aliases import Dataset, Variable
+from estimators.aliases import Dataset, Metrics, Variable
 from estimators.checkpoints import Checkpoint, CheckpointStore, compare
 from estimators.clock import Clock
 from estimators.config import RunConfig
 from estimators.loops import BatchFunction, StepLoop
 from estimators.pipeline import Pipeline
 from estimators.program import Bound, ModelFnCaller, Program
+from estimators.spec import ModeKeys
 from estimators.variables import GLOBAL_STEP, VariableStore
 from estimators.warm_start import WarmStartSettings
 
@@ -56,6 +57,7 @@ class Model:
             keep_every_n_hours=config.keep_checkpoint_every_n_hours,
             clock=clock,
         )
+        self.last_evaluation: Metrics | None = None
         self._loops: dict[Any, StepLoop | BatchFunction] = {}
         self._source: dict[str, str] = {}
         self._warm_started: set[str] = set()
@@ -98,7 +100,15 @@ class Model:
 
     def bind(self, mode: str, element_spec: tuple[Any, Any], fetches: Any) -> Program:
         """Returns the `model_fn` in a mode, with its variables made."""
-        program = Program(self.caller, mode, self.store, seed=self.config.tf_random_seed)
+        config = self.config
+        records = mode == ModeKeys.TRAIN and config.is_chief and config.save_summary_steps
+        program = Program(
+            self.caller,
+            mode,
+            self.store,
+            seed=config.tf_random_seed,
+            summaries=(str(config.model_dir), config.save_summary_steps) if records else None,
+        )
         program.bind(element_spec, fetches)
         return program
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from estimators import summary_ops, tracing
+from estimators import body_summaries, tracing
 from estimators.aliases import Features, Labels, ModelFn, Params, Strategy, Tensor
 from estimators.optimizers import Group, Minimize, apply_minimize
 from estimators.spec import EstimatorSpec, ModeKeys
@@ -90,7 +90,6 @@ class Bound:
     Attributes:
         spec: the spec with the symbolic tensors of the abstract run. Its hooks and Keras metrics
             are the ones that count: those of later traces are copies.
-        summaries: the v1 summary operations of the body, without their inputs.
         names: names of the variables that the body uses, in order of request.
         output_specs: structure of `tf.TensorSpec` of what `Program.step` returns.
         steps_itself: whether the body advances the global step, as v1 optimizers do.
@@ -98,7 +97,6 @@ class Bound:
     """
 
     spec: EstimatorSpec
-    summaries: tuple[summary_ops.SummaryOp, ...]
     names: tuple[str, ...]
     output_specs: Any
     steps_itself: bool
@@ -113,6 +111,7 @@ class Program:
         mode: a `ModeKeys` value.
         store: where variables live.
         seed: default seeds are drawn from it; None draws them from the process.
+        summaries: folder and interval in steps of the body's summaries; None writes none.
     """
 
     def __init__(
@@ -122,11 +121,14 @@ class Program:
         store: VariableStore,
         *,
         seed: int | None = None,
+        summaries: tuple[str, int] | None = None,
     ) -> None:
         self._caller = caller
         self._mode = mode
         self._store = store
         self._seed = seed
+        self._summaries = summaries
+        self._recorder: body_summaries.Recorder | None = None
         self.bound: Bound | None = None
 
     @property
@@ -153,19 +155,21 @@ class Program:
         requests = Requests(self._mode, may_create=True)
         known = set(self._store.names)
         graph = tracing.FuncGraph(f"abstract_{self._mode}")
-        kept: list[tuple[EstimatorSpec, list[summary_ops.SummaryOp]]] = []
+        kept: list[EstimatorSpec] = []
+        watched = body_summaries.watched() if self._summaries else body_summaries.silenced()
         with graph.as_default():
             features, labels = (_placeholders(spec) for spec in element_spec)
-            with self._serving(requests):
+            with self._serving(requests), watched:
                 outputs = self._run_body(features, labels, requests, fetches, kept.append)
             outputs = tf.nest.map_structure(self._first, outputs)
             steps_itself = self._assigns_global_step(graph)
-        for variable, parts in kept[0][0].saved_parts:
+        for variable, parts in kept[0].saved_parts:
             self._store.split(self._store.name_of(variable), parts)
+        if self._summaries and body_summaries.writes_itself(graph):
+            self._recorder = body_summaries.Recorder(*self._summaries, self._store.global_step)
         self._store.spread_seeds([name for name in requests.names if name not in known])
         self.bound = Bound(
-            spec=kept[0][0],
-            summaries=tuple(kept[0][1]),
+            spec=kept[0],
             names=tuple(requests.names),
             output_specs=tf.nest.map_structure(tf.type_spec_from_value, outputs),
             steps_itself=steps_itself,
@@ -178,11 +182,11 @@ class Program:
 
         The variables must exist: call `bind` first, with the specs of the same inputs.
         """
-        kept: list[Any] = []
+        kept: list[EstimatorSpec] = []
         requests = Requests(self._mode, may_create=False)
-        with self._serving(requests):
+        with self._serving(requests), body_summaries.silenced():
             self._body(features, labels, requests, {}, kept.append)
-        return kept[0][0]
+        return kept[0]
 
     def step(self, features: Features, labels: Labels, fetches: Mapping[Any, Any]) -> Any:
         """Runs the body in a compiled step and returns its outputs, reduced over replicas.
@@ -193,7 +197,8 @@ class Program:
             fetches: as for `bind`.
         """
         requests = Requests(self._mode, may_create=False)
-        with self._serving(requests):
+        recording = self._recorder.recording() if self._recorder else body_summaries.silenced()
+        with self._serving(requests), recording:
             outputs = self._run_body(features, labels, requests, fetches)
             if self.bound is not None and self._mode == ModeKeys.TRAIN:
                 if not self.bound.steps_itself:
@@ -204,11 +209,10 @@ class Program:
             return {"loss": loss, **tf.nest.map_structure(self._first, outputs)}
         return tf.nest.map_structure(self._first, outputs)
 
-    def serialize_summaries(self, inputs: Sequence[Any]) -> list[Tensor]:
-        """Returns the serialized messages of the body's summaries, given their inputs."""
-        assert self.bound is not None
-        pairs = zip(self.bound.summaries, inputs, strict=True)
-        return [summary.serialize(values) for summary, values in pairs]
+    def flush_summaries(self) -> None:
+        """Makes what the body's `tf.summary` calls wrote visible to readers."""
+        if self._recorder is not None:
+            self._recorder.flush()
 
     @contextlib.contextmanager
     def _serving(self, requests: Requests) -> Iterator[None]:
@@ -236,23 +240,30 @@ class Program:
         labels: Labels,
         requests: Requests,
         fetches: Mapping[Any, Any],
-        keep: Callable[[Any], Any] = lambda spec: None,
+        keep: Callable[[EstimatorSpec], Any] = lambda spec: None,
     ) -> dict[str, Any]:
         """Runs the body in one replica; returns the tensors that leave the step."""
-        with self._keras.entered(), self._store.serving(requests, cross_replica=False):
+        with (
+            self._keras.entered(),
+            # A loop puts `while/` before every name; hooks and dashboards look for the body's own.
+            tracing.root_name_scope(),
+            self._store.serving(requests, cross_replica=False),
+        ):
             tracing.restart_seeds(self._seed)
-            spec = self._caller(features, labels, self._mode)
+            # Run eagerly there is no graph to differentiate, so the body is recorded.
+            tape = tf.GradientTape(persistent=True) if tf.executing_eagerly() else None
+            with tape or contextlib.nullcontext():
+                spec = self._caller(features, labels, self._mode)
             if spec.mode != self._mode:
                 raise ValueError(
                     f"model_fn was called in mode {self._mode!r} and returned an EstimatorSpec of "
                     f"mode {spec.mode!r}. Pass its `mode` argument on."
                 )
-            outputs = self._outputs(spec, requests, fetches)
-            keep((spec, summary_ops.described()))
-            return outputs
+            keep(spec)
+            return self._outputs(spec, requests, fetches, tape)
 
     def _outputs(
-        self, spec: EstimatorSpec, requests: Requests, fetches: Mapping[Any, Any]
+        self, spec: EstimatorSpec, requests: Requests, fetches: Mapping[Any, Any], tape: Any
     ) -> dict[str, Any]:
         if self._mode == ModeKeys.PREDICT:
             return {"predictions": spec.predictions}
@@ -260,8 +271,7 @@ class Program:
         if self._mode == ModeKeys.EVAL:
             outputs["metrics"] = _metric_pairs(spec)
         else:
-            self._run_train_op(spec.train_op, requests)
-            outputs["summaries"] = summary_ops.collected()
+            self._run_train_op(spec.train_op, requests, tape)
         outputs["fetched"] = {
             key: tf.nest.map_structure(_named_tensor, structure)
             for key, structure in fetches.items()
@@ -269,7 +279,7 @@ class Program:
         outputs["hooks"] = [hook.fetches() for hook in _hooks_of(spec)]
         return outputs
 
-    def _run_train_op(self, train_op: Any, requests: Requests) -> None:
+    def _run_train_op(self, train_op: Any, requests: Requests, tape: Any) -> None:
         """Runs a description or a callable; an operation has run where the body made it."""
         if isinstance(train_op, Minimize | Group):
             apply_minimize(
@@ -277,6 +287,7 @@ class Program:
                 step=self._store.global_step,
                 variables=requests.trainable,
                 disk_name=self._store.name_of,
+                tape=tape,
             )
         elif callable(train_op) and not tf.is_tensor(train_op):
             train_op()

@@ -32,8 +32,8 @@ def train_and_evaluate(
 
     In one process an evaluation follows a checkpoint, at most one each `throttle_secs`, or comes
     each `every_steps`; the last checkpoint is always evaluated. It uses the weights in memory. In a
-    cluster (`TF_CONFIG`) each process plays the part of its task: `chief` and `worker` train, `ps`
-    serves variables, `evaluator` evaluates each new checkpoint until `max_steps`.
+    cluster (`TF_CONFIG`) each process plays the part of its task: `chief` and `worker` train,
+    `evaluator` evaluates each new checkpoint until `max_steps`.
 
     Args:
         estimator: what is trained.
@@ -48,7 +48,7 @@ def train_and_evaluate(
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: the names of several specs are not different.
+        ValueError: the names of several specs are not different, or the task is a `ps`.
     """
     if not isinstance(estimator, Estimator):
         raise TypeError(f"`estimator` must have type `Estimator`. Got: {type(estimator)}")
@@ -57,9 +57,11 @@ def train_and_evaluate(
     clock = clock or SystemClock()
     task, cluster = estimator.config.task_type, estimator.config.cluster
     if task == "ps":
-        cluster.serve()
-        return None, None
-    if cluster.is_distributed and task in ("chief", "worker"):
+        raise ValueError(
+            "This process is a parameter server of TF_CONFIG. Training with parameter servers is "
+            "not offered; use a cluster of workers, with MultiWorkerMirroredStrategy."
+        )
+    if cluster.num_worker_replicas > 1:
         estimator.train(
             train_spec.input_fn,
             train_spec.hooks,

@@ -31,10 +31,8 @@ FuncGraph = tf.__internal__.FuncGraph
 _PER_RUN_KERAS_STATE = ("name_scope_stack", "object_name_uids", "global_seed_generator")
 
 
-def compiled(function: Callable[..., Any], *, eagerly: bool = False) -> Callable[..., Any]:
-    """Compiles a function, or leaves it as it is so that breakpoints work in it."""
-    if eagerly:
-        return function
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a function."""
     made = tf.function(function, autograph=False)
     # TensorFlow counts traces by place in the source, over all Estimators of the process, and
     # warns of the fifth. Ours are counted for each loop, in `traces`.
@@ -145,12 +143,7 @@ def restart_seeds(seed: int | None) -> None:
         random.seed(seed)
 
 
-def name_scope() -> str:
-    """Returns the present name scope, `a/b`; of a loop's body it is `while`."""
-    return str(ops.get_name_scope())
-
-
-def variable_path(asked: Mapping[str, Any], outermost: str) -> str:
+def variable_path(asked: Mapping[str, Any]) -> str:
     """Returns the full name of a variable that is being made.
 
     Of a Keras variable this is its path (`dnn/hiddenlayer_0/kernel`): graph name scopes get a
@@ -158,13 +151,12 @@ def variable_path(asked: Mapping[str, Any], outermost: str) -> str:
 
     Args:
         asked: arguments that `tf.Variable` was called with.
-        outermost: the name scope around the body, which depends on who runs it.
     """
     name = asked.get("name") or "Variable"
     owner = keras_owner(asked.get("initial_value"))
     if owner is not None:
         return str(owner.path)
-    scope = current_path() or name_scope().removeprefix(outermost).strip("/")
+    scope = current_path() or ops.get_name_scope()
     path = f"{scope}/{name}" if scope and not name.startswith(f"{scope}/") else name
     return path.strip("/")
 
@@ -213,8 +205,8 @@ def is_metric_variable(collections: Any) -> bool:
     return bool(scopes) and isinstance(scopes[-1].caller, keras.metrics.Metric)
 
 
-def name_scope_reset() -> Any:
-    """Leaves all name scopes, so that a variable gets exactly the name it is made with."""
+def root_name_scope() -> Any:
+    """Leaves all name scopes, so that names come out exactly as they are given."""
     return ops.name_scope_v2("")
 
 

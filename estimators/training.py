@@ -60,6 +60,7 @@ class TrainRun:
         self._iterator = iterator
         self._evaluate = evaluate
         self._hooks: Sequence[Hook] = ()
+        model.last_evaluation = None
         self.first_step = model.step
         self.step = self.first_step
         self.last_step = plan.max_steps
@@ -88,6 +89,11 @@ class TrainRun:
     def writer(self) -> Writer:
         """Event files of this run."""
         return self._writer
+
+    @property
+    def last_evaluation(self) -> Metrics | None:
+        """What the newest evaluation during this run found."""
+        return self._model.last_evaluation
 
     def take_hooks(self, hooks: Sequence[Hook]) -> None:
         """Takes the hooks whose state is saved with the variables."""
@@ -155,6 +161,7 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
     advance = _advance(run, loop, resumed, model=model, users=plan.hooks)
     last = loops.run_training(run, advance, hooks)
     run.writer.flush()
+    loop.program.flush_summaries()
     if last is None:
         logging.warning(
             "Training made no steps: the data had ended already at step %d.", run.first_step
@@ -230,7 +237,6 @@ def _advance(
         return Outputs(
             step=run.step,
             loss=float(outputs["loss"]),
-            summaries=tuple(_numpy(outputs["summaries"])),
             fetched=fetched,
         )
 
@@ -248,18 +254,3 @@ def checked_hooks(hooks: Iterable[Any] | None) -> list[Hook]:
         TypeError: one of them is no hook.
     """
     return [hooks_lib.as_hook(hook) for hook in hooks or ()]
-
-
-def checked_listeners(listeners: Iterable[Any] | None) -> list[Any]:
-    """Returns saving listeners as a list.
-
-    Raises:
-        TypeError: one of them is no `CheckpointSaverListener`.
-    """
-    listeners = list(listeners or ())
-    for listener in listeners:
-        if not callable(getattr(listener, "after_save", None)):
-            raise TypeError(
-                f"saving_listeners must be a list of CheckpointSaverListener, given: {listener!r}"
-            )
-    return listeners

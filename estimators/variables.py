@@ -93,12 +93,11 @@ class VariableStore:
                 slots in a merge call, which does not see the scope entered inside the replicas.
         """
         seen: dict[str, int] = {}
-        outermost = tracing.name_scope()
 
         def answer(next_creator: Callable[..., Variable], **asked: Any) -> Variable:
             if cross_replica != tf.distribute.in_cross_replica_context():
                 return next_creator(**asked)
-            path = tracing.variable_path(asked, outermost)
+            path = tracing.variable_path(asked)
             count = seen[path] = seen.get(path, 0) + 1
             name = path if count == 1 else f"{path}_{count - 1}"
             return self._answer(requests, name, next_creator, asked)
@@ -149,7 +148,7 @@ class VariableStore:
             asked["initial_value"] = tracing.evaluated(initial)
         asked = {**asked, "name": name, "collections": None}
         is_model = not tracing.is_metric_variable(asked_collections)
-        with tf.init_scope(), tracing.name_scope_reset():
+        with tf.init_scope(), tracing.root_name_scope():
             if is_model and requests.mode != ModeKeys.TRAIN:
                 # Evaluation runs on one replica, but what it finds must be made for all.
                 with self.strategy.scope():
