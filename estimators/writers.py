@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -91,8 +93,13 @@ class EventWriter:
 
     def _write(self, step: int, summary: Any) -> None:
         if self._events is None:
+            # FileWriter names its file by the second, so that two of one second would overwrite
+            # each other: a quick second evaluation would lose the first. Names sort by time.
+            suffix = f".{time.time_ns()}.{os.getpid()}"
             with tf.Graph().as_default():  # FileWriter refuses to be made eagerly.
-                self._events = tf.compat.v1.summary.FileWriter(self._directory)
+                self._events = tf.compat.v1.summary.FileWriter(
+                    self._directory, filename_suffix=suffix
+                )
         self._events.add_summary(summary, step)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:

@@ -30,7 +30,14 @@ class Hook:
         ...         return step + 100
         ...     def after(self, run, outputs):
         ...         print(outputs.step, outputs.loss)
+
+    Attributes:
+        every_call: whether `after` is called at the end of every compiled call, whoever asked for
+            that step, besides at the hook's own due steps. For guards (NaN) and for hooks that
+            must know the last values when the run ends; the hook then costs no extra calls.
     """
+
+    every_call: bool = False
 
     def fetches(self) -> Any:
         """Returns a structure of what `after` wants to see in `outputs.fetched[self]`.
@@ -51,7 +58,11 @@ class Hook:
         return None
 
     def after(self, run: Run, outputs: Outputs) -> None:
-        """Called at each due step, and possibly at steps that other hooks asked for: see `due`."""
+        """Called at each due step, and at no other unless `every_call` is set.
+
+        Where the data ends or several workers share the step, a due step may be passed rather
+        than met; `after` is then called at the first step that is not before it.
+        """
 
     def end(self, run: Run) -> None:
         """Called once, after the last step."""
@@ -115,6 +126,10 @@ class Run(Protocol):
     @property
     def writer(self) -> Writer:
         """Event files of this run; a null writer on workers that are not the chief."""
+
+    @property
+    def last_evaluation(self) -> Metrics | None:
+        """What the newest evaluation during this run found; None before the first."""
 
     def request_stop(self, reason: str) -> None:
         """Ends the run after the hooks of this step."""

@@ -1,0 +1,86 @@
+"""The loss and the summaries of the body in the event files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, final
+
+import tensorflow as tf
+
+from estimators.hooks.base import Outputs, Run
+from estimators.hooks.fetching import Fetches
+from estimators.hooks.periodic import PeriodicHook
+from estimators.hooks.triggers import every
+from estimators.hooks.writing import checked_writer, writer_of
+from estimators.writers import Writer
+
+
+@final
+class SummarySaverHook(PeriodicHook):
+    """Writes summaries of the first step, and then of every so many steps or seconds.
+
+    Args:
+        save_steps: steps between two times. Give this or `save_secs`.
+        save_secs: seconds between two times.
+        output_dir: folder of the events; those of the run when None.
+        summary_writer: takes the summaries, instead of `output_dir`.
+        scaffold: must be None.
+        summary_op: one serialized summary of the body, or several, to write only these; None
+            writes the loss as `loss` (unless the body has one of that tag) and all the body's.
+
+    Raises:
+        ValueError: both or no interval is given, or both destinations, or a scaffold.
+
+    Example:
+        >>> hook = SummarySaverHook(save_steps=2)
+        >>> hook.due(0)
+        1
+    """
+
+    def __init__(
+        self,
+        save_steps: int | None = None,
+        save_secs: float | None = None,
+        output_dir: str | os.PathLike[str] | None = None,
+        summary_writer: Writer | None = None,
+        scaffold: None = None,
+        summary_op: Any = None,
+    ) -> None:
+        if scaffold is not None:
+            raise ValueError(
+                "`scaffold` was part of a session. Remove it: the summaries of the body are found."
+            )
+        names = ("save_secs", "save_steps")
+        super().__init__(every(secs=save_secs, steps=save_steps, names=names))
+        self._writer = checked_writer(output_dir, summary_writer)
+        self._fetches = Fetches(summary_op)
+
+    def fetches(self) -> Any:
+        """Returns the given summaries."""
+        return self._fetches.asked()
+
+    def fire(self, run: Run, outputs: Outputs, elapsed: tuple[float, int] | None) -> None:
+        """Writes the summaries of the step."""
+        writer = writer_of(run, self._writer)
+        if self._fetches.asked():
+            messages = _messages(outputs.fetched[self])
+        else:
+            messages = outputs.summaries
+            if not _has_tag(messages, "loss"):
+                writer.scalars(outputs.step, {"loss": outputs.loss})
+        for message in messages:
+            writer.summary(outputs.step, message)
+
+    def end(self, run: Run) -> None:
+        """Flushes."""
+        writer_of(run, self._writer).flush()
+
+
+def _messages(fetched: Any) -> tuple[bytes, ...]:
+    """Returns serialized summaries; NumPy wraps a scalar string in an array without axes."""
+    return tuple(m if isinstance(m, bytes) else m.item() for m in fetched)
+
+
+def _has_tag(messages: tuple[bytes, ...], tag: str) -> bool:
+    summaries = map(tf.compat.v1.Summary.FromString, messages)
+    return any(value.tag == tag for summary in summaries for value in summary.value)
