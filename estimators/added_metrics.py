@@ -56,6 +56,6 @@ def add_metrics(estimator: Estimator, metric_fn: Callable[..., Mapping[str, Any]
             "config": config,
         }
         added = metric_fn(**{name: given[name] for name in names})
-        return spec._replace(eval_metric_ops={**(spec.eval_metric_ops or {}), **added})
+        return spec._replace(eval_metric_ops={**spec.eval_metric_ops, **added})
 
     return estimator.with_model_fn(model_fn)

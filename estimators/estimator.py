@@ -244,11 +244,11 @@ class Estimator:
             ValueError: no key is known; predictions differ in their number of rows.
         """
         keys = [predict_keys] if isinstance(predict_keys, str) else predict_keys
-        training.checked_hooks(hooks)
         yield from prediction.predict(
             self._model,
             input_fn,
             self._checkpoint(checkpoint_path),
+            hooks=training.checked_hooks(hooks),
             keys=keys,
             single_examples=yield_single_examples,
         )
@@ -318,5 +318,3 @@ def _with_model_dir(
         chosen = tempfile.mkdtemp()
         logging.warning("Using temporary folder as model directory: %s", chosen)
     return config.replace(model_dir=str(chosen))
-
-

@@ -10,18 +10,18 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from estimators import pipeline
+from estimators import loops, pipeline
 from estimators.aliases import InputFn, Metrics
 from estimators.checkpoints import Checkpoint
-from estimators.hooks.base import Hook
+from estimators.hooks import Hook, Outputs
 from estimators.loops import StepLoop
 from estimators.model import Model
+from estimators.passes import PassRun
 from estimators.program import Bound
 from estimators.spec import ModeKeys
-from estimators.writers import EventWriter
+from estimators.writers import EventWriter, Writer
 
 _RESERVED = {"loss", "global_step"}
-_ALL = 2**62
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,18 +62,21 @@ def evaluate(
     dataset = model.pipeline.dataset(asked.input_fn, ModeKeys.EVAL)
     if asked.steps is None and pipeline.is_infinite(dataset):
         raise ValueError(
-            "`evaluate` would never end: its dataset is infinite and `steps` is None. Give `steps`, "
-            "or remove repeat() from the evaluation input_fn."
+            "`evaluate` would never end: its dataset is infinite and `steps` is None. Give "
+            "`steps`, or remove repeat() from the evaluation input_fn."
         )
     fetches = {id(hook): hook.fetches() for hook in asked.hooks}
     loop = model.step_loop(ModeKeys.EVAL, dataset, fetches)
     bound = loop.program.bound
-    assert bound is not None
     _check_names(bound)
     if not in_memory:
         model.restore(bound, checkpoint, training=False)
     model.store.reset_metrics(ModeKeys.EVAL)
-    steps, total, outputs = _run(loop, dataset, asked.steps)
+    writer = EventWriter(asked.events)
+    run = PassRun(model, ModeKeys.EVAL, batches=asked.steps, writer=writer)
+    advance = _Advance(run, loop, iter(dataset), asked.hooks)
+    loops.run_with_hooks(run, advance, [*asked.hooks, *bound.hooks])
+    steps, total, outputs = run.step, advance.total, advance.outputs
     if not steps:
         raise ValueError(
             "`evaluate` got no batch: the evaluation dataset is empty. Check its file pattern, its "
@@ -84,16 +87,34 @@ def evaluate(
     results = dict(sorted(results.items()))
     results["global_step"] = np.int64(model.step)
     model.last_evaluation = results
-    _write_events(asked.events, results, checkpoint)
+    _write_events(writer, results, checkpoint)
     return results
 
 
-def _run(loop: StepLoop, dataset: Any, steps: int | None) -> tuple[int, float, Any]:
-    return loop(iter(dataset), _ALL if steps is None else steps)
+class _Advance:
+    """Runs batches, and adds up their losses."""
+
+    def __init__(self, run: PassRun, loop: StepLoop, iterator: Any, hooks: Sequence[Hook]) -> None:
+        self._run = run
+        self._loop = loop
+        self._iterator = iterator
+        self._hooks = hooks
+        self.total = 0.0
+        self.outputs: Any = None
+
+    def __call__(self, limit: int) -> Outputs | None:
+        done, total, outputs = self._loop(self._iterator, limit)
+        if not done:
+            return None
+        self._run.step += done
+        self.total += total
+        self.outputs = outputs
+        fetched = loops.fetched_by_hook(self._hooks, self._loop.program.bound, outputs)
+        return Outputs(step=self._run.step, loss=float(outputs["loss"]), fetched=fetched)
 
 
 def _check_names(bound: Bound) -> None:
-    for name in _RESERVED & set(bound.spec.eval_metric_ops or ()):
+    for name in _RESERVED & set(bound.spec.eval_metric_ops):
         raise ValueError(
             f'Metric with name "{name}" is not allowed, because Estimator already defines a '
             "default metric with the same name. Rename it in eval_metric_ops."
@@ -103,15 +124,14 @@ def _check_names(bound: Bound) -> None:
 def _results(bound: Bound, outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Returns metric values: of Keras metrics from their state, of pairs from the last update."""
     results = {}
-    for name, metric in (bound.spec.eval_metric_ops or {}).items():
+    for name, metric in bound.spec.eval_metric_ops.items():
         value = outputs["metrics"][name] if name in outputs["metrics"] else metric.result()
         value = tf.nest.map_structure(lambda v: tf.convert_to_tensor(v).numpy(), value)
         results[name] = value
     return results
 
 
-def _write_events(folder: str, results: Metrics, checkpoint: Checkpoint | None) -> None:
-    writer = EventWriter(folder)
+def _write_events(writer: Writer, results: Metrics, checkpoint: Checkpoint | None) -> None:
     scalars = {
         name: float(value)
         for name, value in results.items()

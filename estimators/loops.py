@@ -1,7 +1,7 @@
 """The loops of a run. Start reading here.
 
 Training is two loops. The inner one, `TrainLoop`, is compiled: it runs many steps in one call
-without coming back to Python. The outer one, `run_training`, is plain:
+without coming back to Python. The outer one, `run_with_hooks`, is plain:
 
     begin all hooks
     until the end:
@@ -26,7 +26,7 @@ from estimators import pipeline, replicas, tracing
 from estimators.aliases import Features, Tensor
 from estimators.errors import EstimatorError
 from estimators.hooks.base import Hook, Outputs
-from estimators.program import Program
+from estimators.program import Bound, Program
 
 _ENDLESS = 2**62
 _LONGEST_CALL_SECS = 10.0
@@ -65,7 +65,7 @@ class StepLoop:
 
     def _loop(self, iterator: Any, limit: Tensor) -> Any:
         self.traces += 1
-        specs = self.program.bound.output_specs  # type: ignore[union-attr]
+        specs = self.program.bound.output_specs
         empty = tf.nest.map_structure(_empty, specs)
         state = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0), empty)
         shapes = tf.nest.map_structure(lambda c: c.shape, specs, expand_composites=True)
@@ -80,7 +80,7 @@ class StepLoop:
 
     def _eager_loop(self, iterator: Any, limit: Tensor) -> Any:
         body = self._body_on(iterator)
-        state = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0), {})
+        state: Any = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0), {})
         while state[0] < limit and state[1]:
             state = body(*state)
         steps, _, total, outputs = state
@@ -137,22 +137,24 @@ class BatchFunction:
 
     Args:
         program: bound, in PREDICT.
+        fetches: structures of tensor names by hook, as bound.
         eagerly: do not compile.
     """
 
-    def __init__(self, program: Program, *, eagerly: bool) -> None:
+    def __init__(self, program: Program, fetches: Mapping[Any, Any], *, eagerly: bool) -> None:
         self.program = program
+        self._fetches = fetches
         self._run = self._answer if eagerly else tracing.compiled(self._answer)
         self.traces = 0
 
     def __call__(self, features: Features) -> Any:
-        """Returns the predictions for the features of one batch."""
+        """Returns the outputs of the program for the features of one batch."""
         with op_errors_named():
             return self._run(features)
 
     def _answer(self, features: Features) -> Any:
         self.traces += 1
-        return self.program.step(features, None, {})["predictions"]
+        return self.program.step(features, None, self._fetches)
 
 
 def _empty(spec: Any) -> Any:
@@ -188,18 +190,13 @@ class DueSteps:
         """Returns the nearest due step; a number out of reach when there is none."""
         return min((due for due in self._due.values() if due is not None), default=_ENDLESS)
 
-    def pop(self, step: int) -> list[Hook]:
-        """Returns the hooks to call at `step`, in their order, and asks each for its next step."""
-        ready = []
+    def call(self, run: Any, outputs: Outputs) -> None:
+        """Calls the hooks that are due, in their order, and asks each for its next step."""
         for hook in self._hooks:
             due = self._due[hook]
-            if hook.every_call or (due is not None and step >= due):
-                ready.append(hook)
-        return ready
-
-    def ask_again(self, hooks: Sequence[Hook], step: int) -> None:
-        """Asks hooks that were called for their next step."""
-        self._due.update({hook: hook.due(step) for hook in hooks})
+            if hook.every_call or (due is not None and outputs.step >= due):
+                hook.after(run, outputs)
+                self._due[hook] = hook.due(outputs.step)
 
 
 @dataclasses.dataclass
@@ -220,10 +217,10 @@ class Pace:
             self.steps = max(1, int(_LONGEST_CALL_SECS * steps / secs))
 
 
-def run_training(
+def run_with_hooks(
     run: Any, advance: Callable[[int], Outputs | None], hooks: Sequence[Hook]
 ) -> Outputs | None:
-    """The outer loop of training.
+    """The outer loop.
 
     Args:
         run: what hooks see of the run: see `hooks.base.Run`.
@@ -244,15 +241,28 @@ def run_training(
         pace.measured(run.step - step, run.clock.monotonic() - begun)
         if outputs is not None:
             last = outputs
-            ready = dues.pop(run.step)
-            for hook in ready:
-                hook.after(run, outputs)
-            dues.ask_again(ready, run.step)
+            dues.call(run, outputs)
         if run.step - step < limit and not run.stop_reason:
             run.request_stop("the data has ended")
     for hook in hooks:
         hook.end(run)
     return last
+
+
+def fetched_by_hook(users: Sequence[Hook], bound: Bound, outputs: Any) -> dict[Any, Any]:
+    """Returns the values that hooks asked for, as NumPy arrays by hook.
+
+    Args:
+        users: hooks whose fetches were bound under their `id`.
+        bound: knows the hooks that the body made.
+        outputs: of a step.
+    """
+    fetched = {hook: outputs["fetched"][id(hook)] for hook in users}
+    fetched.update(zip(bound.hooks, outputs["hooks"], strict=True))
+    return {
+        hook: tf.nest.map_structure(lambda value: value.numpy(), values)
+        for hook, values in fetched.items()
+    }
 
 
 def check_step_advanced(before: int, after: int, done: int) -> None:

@@ -52,7 +52,7 @@ class Model:
         self.warm_start_settings = warm_start_settings
         self.store = VariableStore(config.strategy)
         self.checkpoints = CheckpointStore(
-            config.model_dir,
+            str(config.model_dir),
             keep_max=config.keep_checkpoint_max,
             keep_every_n_hours=config.keep_checkpoint_every_n_hours,
             clock=clock,
@@ -88,12 +88,14 @@ class Model:
         assert isinstance(loop, StepLoop)
         return loop
 
-    def batch_function(self, mode: str, dataset: Dataset) -> BatchFunction:
+    def batch_function(
+        self, mode: str, dataset: Dataset, fetches: Mapping[Any, Any]
+    ) -> BatchFunction:
         """Returns the compiled function of one batch, made once for the shapes of the data."""
-        key = (mode, _key(dataset.element_spec))
+        key = (mode, _key(dataset.element_spec), _key(fetches))
         if key not in self._loops:
-            program = self.bind(mode, pipeline.element_spec(dataset), {})
-            self._loops[key] = BatchFunction(program, eagerly=self.config.run_eagerly)
+            program = self.bind(mode, pipeline.element_spec(dataset), fetches)
+            self._loops[key] = BatchFunction(program, fetches, eagerly=self.config.run_eagerly)
         function = self._loops[key]
         assert isinstance(function, BatchFunction)
         return function

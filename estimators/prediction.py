@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from estimators import loops
 from estimators.aliases import InputFn
 from estimators.checkpoints import Checkpoint
+from estimators.hooks import Hook, Outputs
 from estimators.model import Model
+from estimators.passes import PassRun
 from estimators.spec import ModeKeys
+from estimators.writers import NullWriter
 
 
 def predict(
@@ -18,6 +23,7 @@ def predict(
     input_fn: InputFn,
     checkpoint: Checkpoint | None,
     *,
+    hooks: Sequence[Hook],
     keys: Sequence[str] | None,
     single_examples: bool,
 ) -> Iterator[Any]:
@@ -27,22 +33,37 @@ def predict(
         model: what predicts.
         input_fn: makes the data; labels in it are dropped.
         checkpoint: the values to predict with; None predicts with those in memory.
+        hooks: the user's hooks; their steps are batches.
         keys: which predictions to yield; None means all.
         single_examples: yield one example at a time, not one batch.
     """
     dataset = model.pipeline.dataset(input_fn, ModeKeys.PREDICT)
-    function = model.batch_function(ModeKeys.PREDICT, dataset)
+    fetches = {id(hook): hook.fetches() for hook in hooks}
+    function = model.batch_function(ModeKeys.PREDICT, dataset, fetches)
     bound = function.program.bound
-    assert bound is not None
     keys = _chosen(bound.spec.predictions, keys)
+    run = PassRun(model, ModeKeys.PREDICT, batches=None, writer=NullWriter())
+    everyone = [*hooks, *bound.hooks]
+    for hook in everyone:
+        hook.begin(run)
+    dues = loops.DueSteps(everyone, 0)
     for (features,) in dataset:
         # Here and not before the loop: between two batches the caller may have trained on.
         model.restore(bound, checkpoint, training=False)
-        predictions = tf.nest.map_structure(_numpy, _only(function(features), keys))
+        outputs = function(features)
+        run.step += 1
+        if everyone:
+            fetched = loops.fetched_by_hook(hooks, bound, outputs)
+            dues.call(run, Outputs(step=run.step, loss=math.nan, fetched=fetched))
+        predictions = tf.nest.map_structure(_numpy, _only(outputs["predictions"], keys))
         if single_examples:
             yield from _examples(predictions)
         else:
             yield predictions
+        if run.stop_reason:
+            break
+    for hook in everyone:
+        hook.end(run)
 
 
 def _chosen(predictions: Any, keys: Sequence[str] | None) -> Sequence[str] | None:

@@ -1,8 +1,8 @@
 """A `model_fn` in one mode: run abstractly once to learn its variables, then traced as a step.
 
-    program = Program(model_fn, mode, ...)
-    spec = program.bind(element_spec)      # variables exist from here on
-    outputs = program.step(features, labels)   # inside a compiled loop, as often as it is traced
+program = Program(model_fn, mode, ...)
+spec = program.bind(element_spec)      # variables exist from here on
+outputs = program.step(features, labels)   # inside a compiled loop, as often as it is traced
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from estimators import body_summaries, tracing
 from estimators.aliases import Features, Labels, ModelFn, Params, Strategy, Tensor
+from estimators.hooks import Hook, as_hook
 from estimators.optimizers import Group, Minimize, apply_minimize
 from estimators.spec import EstimatorSpec, ModeKeys
 from estimators.variables import GLOBAL_STEP, Requests, VariableStore
@@ -88,8 +89,9 @@ class Bound:
     """What the abstract run of a body taught.
 
     Attributes:
-        spec: the spec with the symbolic tensors of the abstract run. Its hooks and Keras metrics
-            are the ones that count: those of later traces are copies.
+        spec: the spec with the symbolic tensors of the abstract run. Its Keras metrics are the
+            ones that count: those of later traces are copies.
+        hooks: the hooks of the body for its mode, those of the chief last; again these count.
         names: names of the variables that the body uses, in order of request.
         output_specs: structure of `tf.TensorSpec` of what `Program.step` returns.
         steps_itself: whether the body advances the global step, as v1 optimizers do.
@@ -97,6 +99,7 @@ class Bound:
     """
 
     spec: EstimatorSpec
+    hooks: tuple[Hook, ...]
     names: tuple[str, ...]
     output_specs: Any
     steps_itself: bool
@@ -129,12 +132,18 @@ class Program:
         self._seed = seed
         self._summaries = summaries
         self._recorder: body_summaries.Recorder | None = None
-        self.bound: Bound | None = None
+        self._bound: Bound | None = None
 
     @property
     def mode(self) -> str:
         """The mode of the body."""
         return self._mode
+
+    @property
+    def bound(self) -> Bound:
+        """What `bind` returned."""
+        assert self._bound is not None, "bind comes first"
+        return self._bound
 
     @property
     def strategy(self) -> Strategy:
@@ -155,7 +164,7 @@ class Program:
         requests = Requests(self._mode, may_create=True)
         known = set(self._store.names)
         graph = tracing.FuncGraph(f"abstract_{self._mode}")
-        kept: list[EstimatorSpec] = []
+        kept: list[tuple[EstimatorSpec, tuple[Hook, ...]]] = []
         watched = body_summaries.watched() if self._summaries else body_summaries.silenced()
         with graph.as_default():
             features, labels = (_placeholders(spec) for spec in element_spec)
@@ -163,30 +172,32 @@ class Program:
                 outputs = self._run_body(features, labels, requests, fetches, kept.append)
             outputs = tf.nest.map_structure(self._first, outputs)
             steps_itself = self._assigns_global_step(graph)
-        for variable, parts in kept[0].saved_parts:
+        spec, hooks = kept[0]
+        for variable, parts in spec.saved_parts:
             self._store.split(self._store.name_of(variable), parts)
         if self._summaries and body_summaries.writes_itself(graph):
             self._recorder = body_summaries.Recorder(*self._summaries, self._store.global_step)
         self._store.spread_seeds([name for name in requests.names if name not in known])
-        self.bound = Bound(
-            spec=kept[0],
+        self._bound = Bound(
+            spec=spec,
+            hooks=hooks,
             names=tuple(requests.names),
             output_specs=tf.nest.map_structure(tf.type_spec_from_value, outputs),
             steps_itself=steps_itself,
             graph=graph,
         )
-        return self.bound
+        return self._bound
 
     def spec(self, features: Features, labels: Labels = None) -> EstimatorSpec:
         """Runs the body in the present graph and returns its spec: for exports.
 
         The variables must exist: call `bind` first, with the specs of the same inputs.
         """
-        kept: list[EstimatorSpec] = []
+        kept: list[tuple[EstimatorSpec, tuple[Hook, ...]]] = []
         requests = Requests(self._mode, may_create=False)
         with self._serving(requests), body_summaries.silenced():
             self._body(features, labels, requests, {}, kept.append)
-        return kept[0]
+        return kept[0][0]
 
     def step(self, features: Features, labels: Labels, fetches: Mapping[Any, Any]) -> Any:
         """Runs the body in a compiled step and returns its outputs, reduced over replicas.
@@ -200,9 +211,8 @@ class Program:
         recording = self._recorder.recording() if self._recorder else body_summaries.silenced()
         with self._serving(requests), recording:
             outputs = self._run_body(features, labels, requests, fetches)
-            if self.bound is not None and self._mode == ModeKeys.TRAIN:
-                if not self.bound.steps_itself:
-                    self._store.global_step.assign_add(1)
+            if self._mode == ModeKeys.TRAIN and not self.bound.steps_itself:
+                self._store.global_step.assign_add(1)
         if "loss" in outputs:
             mean = tf.distribute.ReduceOp.MEAN
             loss = self.strategy.reduce(mean, outputs.pop("loss"), axis=None)
@@ -240,7 +250,7 @@ class Program:
         labels: Labels,
         requests: Requests,
         fetches: Mapping[Any, Any],
-        keep: Callable[[EstimatorSpec], Any] = lambda spec: None,
+        keep: Callable[[tuple[EstimatorSpec, tuple[Hook, ...]]], Any] = lambda kept: None,
     ) -> dict[str, Any]:
         """Runs the body in one replica; returns the tensors that leave the step."""
         with (
@@ -259,25 +269,20 @@ class Program:
                     f"model_fn was called in mode {self._mode!r} and returned an EstimatorSpec of "
                     f"mode {spec.mode!r}. Pass its `mode` argument on."
                 )
-            keep(spec)
-            return self._outputs(spec, requests, fetches, tape)
+            hooks = tuple(as_hook(hook) for hook in _hooks_of(spec))
+            keep((spec, hooks))
+            outputs = self._outputs(spec, requests, tape)
+            outputs["fetched"] = tf.nest.map_structure(_named_tensor, dict(fetches))
+            outputs["hooks"] = [hook.fetches() for hook in hooks]
+            return outputs
 
-    def _outputs(
-        self, spec: EstimatorSpec, requests: Requests, fetches: Mapping[Any, Any], tape: Any
-    ) -> dict[str, Any]:
+    def _outputs(self, spec: EstimatorSpec, requests: Requests, tape: Any) -> dict[str, Any]:
         if self._mode == ModeKeys.PREDICT:
             return {"predictions": spec.predictions}
-        outputs: dict[str, Any] = {"loss": tf.cast(spec.loss, tf.float32)}
         if self._mode == ModeKeys.EVAL:
-            outputs["metrics"] = _metric_pairs(spec)
-        else:
-            self._run_train_op(spec.train_op, requests, tape)
-        outputs["fetched"] = {
-            key: tf.nest.map_structure(_named_tensor, structure)
-            for key, structure in fetches.items()
-        }
-        outputs["hooks"] = [hook.fetches() for hook in _hooks_of(spec)]
-        return outputs
+            return {"loss": tf.cast(spec.loss, tf.float32), "metrics": _metric_pairs(spec)}
+        self._run_train_op(spec.train_op, requests, tape)
+        return {"loss": tf.cast(spec.loss, tf.float32)}
 
     def _run_train_op(self, train_op: Any, requests: Requests, tape: Any) -> None:
         """Runs a description or a callable; an operation has run where the body made it."""
@@ -310,7 +315,7 @@ def _placeholders(spec: Any) -> Any:
     return tf.nest.pack_sequence_as(spec, tensors, expand_composites=True)
 
 
-def _hooks_of(spec: EstimatorSpec) -> tuple[Any, ...]:
+def _hooks_of(spec: EstimatorSpec) -> Sequence[Any]:
     return {
         ModeKeys.TRAIN: (*spec.training_hooks, *spec.training_chief_hooks),
         ModeKeys.EVAL: spec.evaluation_hooks,

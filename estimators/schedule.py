@@ -209,7 +209,7 @@ class _EverySteps(Hook):
 def _train_locally(
     estimator: Estimator, train_spec: TrainSpec, evaluations: Evaluations, clock: Clock
 ) -> tuple[Any, Any]:
-    hooks, listeners = list(train_spec.hooks or ()), list(train_spec.saving_listeners or ())
+    hooks, listeners = list(train_spec.hooks), list(train_spec.saving_listeners)
     every = [spec.every_steps for spec in evaluations.specs if spec.every_steps]
     if every:
         hooks.append(_EverySteps(evaluations, min(every)))

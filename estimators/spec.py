@@ -107,13 +107,13 @@ class EstimatorSpec:
     predictions: Any = None
     loss: Tensor | None = None
     train_op: Any = None
-    eval_metric_ops: Mapping[str, Any] | None = None
+    eval_metric_ops: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     export_outputs: Mapping[str, Any] | None = None
-    training_chief_hooks: Iterable[Any] | None = None
-    training_hooks: Iterable[Any] | None = None
+    training_chief_hooks: Sequence[Any] = ()
+    training_hooks: Sequence[Any] = ()
     scaffold: Any = None
-    evaluation_hooks: Iterable[Any] | None = None
-    prediction_hooks: Iterable[Any] | None = None
+    evaluation_hooks: Sequence[Any] = ()
+    prediction_hooks: Sequence[Any] = ()
     saved_parts: Sequence[tuple[Variable, Sequence[Part]]] = ()
 
     def __post_init__(self) -> None:
@@ -196,8 +196,8 @@ class TrainSpec:
 
     input_fn: InputFn
     max_steps: int | None = None
-    hooks: Iterable[Any] | None = None
-    saving_listeners: Iterable[Any] | None = None
+    hooks: Sequence[Any] = ()
+    saving_listeners: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
         _callable("input_fn", self.input_fn)
@@ -225,7 +225,7 @@ class EvalSpec:
     input_fn: InputFn
     steps: int | None = 100
     name: str | None = None
-    hooks: Iterable[Any] | None = None
+    hooks: Sequence[Any] = ()
     exporters: Any = None
     start_delay_secs: float = 120
     throttle_secs: float = 600
@@ -258,4 +258,3 @@ def _exporters(exporters: Any) -> tuple[Any, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"The names of `exporters` must be unique, given: {names}")
     return exporters
-

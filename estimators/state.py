@@ -46,8 +46,7 @@ def commit(
     """
     names = [GLOBAL_STEP, *(name for name in bound.names if name != GLOBAL_STEP)]
     present = model.checkpoints.latest()
-    same_step = present is not None and present.step == model.step
-    if same_step and bool(present.metadata.get(_FINISHED)) == finished:
+    if present and present.step == model.step and present.metadata.get(_FINISHED) == finished:
         return present.prefix
     metadata = {_FINISHED: finished, _HOOKS: hook_states(hooks)}
     sidecars = {worker_sidecar(0, 1): iterator_sidecar(iterator)}

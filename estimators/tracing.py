@@ -201,7 +201,7 @@ def is_metric_variable(collections: Any) -> bool:
     keys = tf.compat.v1.GraphKeys
     if collections and set(collections) & {keys.LOCAL_VARIABLES, keys.METRIC_VARIABLES}:
         return True
-    scopes = global_state.get_global_attribute("name_scope_stack") or ()
+    scopes: list[Any] = global_state.get_global_attribute("name_scope_stack") or []
     return bool(scopes) and isinstance(scopes[-1].caller, keras.metrics.Metric)
 
 

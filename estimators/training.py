@@ -159,7 +159,7 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
     run.take_hooks(hooks)
     state.restore_hooks(checkpoint, hooks)
     advance = _advance(run, loop, resumed, model=model, users=plan.hooks)
-    last = loops.run_training(run, advance, hooks)
+    last = loops.run_with_hooks(run, advance, hooks)
     run.writer.flush()
     loop.program.flush_summaries()
     if last is None:
@@ -187,9 +187,8 @@ def _assemble(model: Model, bound: Bound, plan: Plan) -> list[Hook]:
     checkpoint comes last, so that it holds what the others remember.
     """
     config, chief = model.config, model.config.is_chief
-    users = [*plan.hooks, *bound.spec.training_hooks]
-    if chief:
-        users += bound.spec.training_chief_hooks
+    of_body = bound.hooks if chief else bound.hooks[: len(bound.spec.training_hooks)]
+    users = [*plan.hooks, *of_body]
     has_saver = any(isinstance(hook, hooks_lib.CheckpointSaverHook) for hook in users)
     hooks: list[Hook] = [hooks_lib.NanTensorHook()]
     if config.log_step_count_steps is not None:
@@ -218,7 +217,6 @@ def _advance(
 ) -> Callable[[int], Outputs | None]:
     """Returns the function that runs steps and tells what the last of them left."""
     bound = loop.program.bound
-    body_hooks = (*bound.spec.training_hooks, *bound.spec.training_chief_hooks)
 
     def advance(limit: int) -> Outputs | None:
         before = run.step
@@ -229,22 +227,13 @@ def _advance(
             return None
         model.changed()
         loops.check_step_advanced(before, run.step, done)
-        fetched: dict[Any, Any] = {}
-        for hook in users:
-            fetched[hook] = _numpy(outputs["fetched"][id(hook)])
-        for hook, values in zip(body_hooks, outputs["hooks"], strict=True):
-            fetched[hook] = _numpy(values)
         return Outputs(
             step=run.step,
             loss=float(outputs["loss"]),
-            fetched=fetched,
+            fetched=loops.fetched_by_hook(users, bound, outputs),
         )
 
     return advance
-
-
-def _numpy(structure: Any) -> Any:
-    return tf.nest.map_structure(lambda value: value.numpy(), structure)
 
 
 def checked_hooks(hooks: Iterable[Any] | None) -> list[Hook]:
