@@ -1,0 +1,136 @@
+"""The graph that is exported: receiver, preprocessing and `model_fn`, traced as one.
+
+A `tf.function` cannot be fed at placeholders that its own body makes. So the three are traced with
+`tf.compat.v1.wrap_function`, and each signature is the part of that graph between two ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import tensorflow as tf
+from absl import logging
+from tensorflow.python.framework.auto_control_deps import AutomaticControlDependencies
+
+from estimators.aliases import Features, Tensor
+from estimators.checkpoints import Checkpoint
+from estimators.export import signatures, tables
+from estimators.export.receivers import (
+    Receiver,
+    ReceiverFn,
+    ServingInputReceiver,
+    TensorServingInputReceiver,
+)
+from estimators.export.signatures import Signature
+from estimators.model import Model
+from estimators.program import Program
+from estimators.spec import ModeKeys
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ServingGraph:
+    """A traced graph and its ends.
+
+    Attributes:
+        function: the graph, with its captured variables and tables.
+        receiver: what is fed, and the features before preprocessing.
+        predictions: what `model_fn` predicts from them.
+        signatures: the ways to ask, by name.
+        program: the bound `model_fn`.
+        tables: lookup tables that were made on the way. Who holds the graph must hold them.
+    """
+
+    function: Any
+    receiver: Receiver
+    predictions: Any
+    signatures: Mapping[str, Signature]
+    program: Program
+    tables: tuple[Any, ...]
+
+    def pruned(self, inputs: Mapping[str, Tensor], outputs: Any) -> Callable[..., Any]:
+        """Returns the part between some tensors as a concrete function of keyword arguments.
+
+        Args:
+            inputs: tensors of the graph by keyword.
+            outputs: nested structure of tensors of the graph.
+        """
+        part = self.function.prune(list(inputs.values()), outputs)
+        # The same two lines are in TensorFlow's own loader of version 1 models: keywords are
+        # else the names of operations, which feature keys cannot always be.
+        part._arg_keywords = list(inputs)
+        part._num_positional_args = 1 if len(inputs) == 1 else 0
+        return part
+
+    def answering(self, name: str) -> Callable[..., Any]:
+        """Returns the concrete function of a signature."""
+        signature = self.signatures[name]
+        return self.pruned(signature.inputs, dict(signature.outputs))
+
+
+def trace(model: Model, receiver_fn: ReceiverFn, checkpoint: Checkpoint | None) -> ServingGraph:
+    """Traces a model for serving, and gives its variables the values of a checkpoint.
+
+    Args:
+        model: what is exported.
+        receiver_fn: the user's `serving_input_receiver_fn`.
+        checkpoint: None for a warm started model.
+
+    Raises:
+        ValueError: the receiver is not what it should be, or does not fit the model.
+    """
+    kept: list[Any] = []
+
+    def body() -> None:
+        # Wires asserts and assignments to the answers, as in the functions that `predict` runs.
+        with AutomaticControlDependencies() as effects, tables.lifted() as made:
+            receiver = receiver_fn()
+            _check(receiver)
+            features = receiver.features
+            if model.pipeline.preprocess_fn is not None:
+                features = model.pipeline.preprocess_fn(features)
+            with tf.init_scope():
+                program = _bind(model, features, checkpoint)
+            spec = program.spec(features)
+            # Copies, because an answer may be a constant or an input.
+            predictions = tf.nest.map_structure(effects.mark_as_return, spec.predictions)
+            outputs = {}
+            for name, output in signatures.offered(spec).items():
+                method, answers = output.signature()
+                outputs[name] = method, tf.nest.map_structure(effects.mark_as_return, answers)
+        found, dropped = signatures.build(receiver, outputs)
+        for name, reason in dropped.items():
+            logging.info("Signature %r is left out: %s.", name, reason)
+        kept.extend((receiver, predictions, found, program, tuple(made)))
+
+    function = tf.compat.v1.wrap_function(body, signature=[])
+    return ServingGraph(function, *kept)
+
+
+def _bind(model: Model, features: Features, checkpoint: Checkpoint | None) -> Program:
+    specs = tf.nest.map_structure(tf.type_spec_from_value, features)
+    program = model.bind(ModeKeys.PREDICT, (specs, None), {})
+    assert program.bound is not None
+    model.restore(program.bound, checkpoint, training=False)
+    return program
+
+
+def _check(receiver: Any) -> None:
+    """Raises unless the receiver is made of placeholders of the present graph."""
+    if not isinstance(receiver, ServingInputReceiver | TensorServingInputReceiver):
+        raise ValueError(
+            "serving_input_receiver_fn must return a ServingInputReceiver or a "
+            f"TensorServingInputReceiver, got {type(receiver).__name__}: {receiver!r}."
+        )
+    present = tf.compat.v1.get_default_graph()
+    named = dict(receiver.receiver_tensors)
+    for alternative in receiver.receiver_tensors_alternatives.values():
+        named.update(alternative)
+    for key, tensor in named.items():
+        if getattr(tensor, "graph", None) is not present:
+            raise ValueError(
+                f"receiver_tensors[{key!r}] is no tensor of the exported graph: {tensor!r}. Make "
+                "it inside serving_input_receiver_fn, with tf.compat.v1.placeholder."
+            )
