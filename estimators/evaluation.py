@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,23 +70,23 @@ def evaluate(
     loop = model.step_loop(ModeKeys.EVAL, dataset, fetches)
     bound = loop.program.bound
     _check_names(bound)
-    if not in_memory:
-        model.restore(bound, checkpoint, training=False)
-    model.store.reset_metrics(ModeKeys.EVAL)
     writer = EventWriter(asked.events)
     run = PassRun(model, ModeKeys.EVAL, batches=asked.steps, writer=writer)
     advance = _Advance(run, loop, iter(dataset), asked.hooks)
-    loops.run_with_hooks(run, advance, [*asked.hooks, *bound.hooks])
-    steps, total, outputs = run.step, advance.total, advance.outputs
-    if not steps:
+    held = contextlib.nullcontext() if in_memory else model.holding(bound, checkpoint)
+    with held:
+        model.store.reset_metrics(ModeKeys.EVAL)
+        loops.run_with_hooks(run, advance, [*asked.hooks, *bound.hooks])
+        step = model.step
+    if not run.step:
         raise ValueError(
             "`evaluate` got no batch: the evaluation dataset is empty. Check its file pattern, its "
             "filters, and that drop_remainder does not drop the only batch."
         )
-    results = _results(bound, outputs)
-    results["loss"] = np.float32(total / steps)
+    results = _results(bound, advance.outputs)
+    results["loss"] = np.float32(advance.total / run.step)
     results = dict(sorted(results.items()))
-    results["global_step"] = np.int64(model.step)
+    results["global_step"] = np.int64(step)
     model.last_evaluation = results
     _write_events(writer, results, checkpoint)
     return results

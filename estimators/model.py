@@ -6,8 +6,9 @@ checkpoint whose values are in memory already.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -58,6 +59,7 @@ class Model:
             clock=clock,
         )
         self.last_evaluation: Metrics | None = None
+        self.is_training = False
         self._loops: dict[Any, StepLoop | BatchFunction] = {}
         self._source: dict[str, str] = {}
         self._warm_started: set[str] = set()
@@ -141,6 +143,24 @@ class Model:
         self.store.write(checkpoint.read_all(saved), stale)
         self._source.update(dict.fromkeys(stale, checkpoint.prefix))
         logging.info("Restored %d variables from %s", len(stale), checkpoint.prefix)
+
+    @contextlib.contextmanager
+    def holding(self, bound: Bound, checkpoint: Checkpoint | None) -> Iterator[None]:
+        """Gives the variables of a body the values of a checkpoint, for a block that only reads.
+
+        A hook may evaluate an older checkpoint in the middle of training; what is being trained is
+        then put back behind the block.
+        """
+        before, source = None, dict(self._source)
+        if self.is_training:
+            before = self.store.read(bound.names)
+        self.restore(bound, checkpoint, training=False)
+        try:
+            yield
+        finally:
+            if before is not None and self._source != source:
+                self.store.write(before, bound.names)
+                self._source = source
 
     def _warm_start(self, names: Sequence[str]) -> None:
         fresh = [name for name in names if name not in self._warm_started]

@@ -49,8 +49,8 @@ def predict(
     dues = loops.DueSteps(everyone, 0)
     for (features,) in dataset:
         # Here and not before the loop: between two batches the caller may have trained on.
-        model.restore(bound, checkpoint, training=False)
-        outputs = function(features)
+        with model.holding(bound, checkpoint):
+            outputs = function(features)
         run.step += 1
         if everyone:
             fetched = loops.fetched_by_hook(hooks, bound, outputs)

@@ -159,7 +159,11 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
     run.take_hooks(hooks)
     state.restore_hooks(checkpoint, hooks)
     advance = _advance(run, loop, resumed, model=model, users=plan.hooks)
-    last = loops.run_with_hooks(run, advance, hooks)
+    model.is_training = True
+    try:
+        last = loops.run_with_hooks(run, advance, hooks)
+    finally:
+        model.is_training = False
     run.writer.flush()
     loop.program.flush_summaries()
     if last is None:
