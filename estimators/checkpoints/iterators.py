@@ -9,7 +9,9 @@ the elements taken, store the count as metadata, and skip as many on restart: th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -81,7 +83,8 @@ def save_iterator(iterator: Iterator, prefix: str) -> None:
     True
     """
     try:
-        tf.train.Checkpoint(iterator=iterator).write(prefix)
+        with _quietly():
+            tf.train.Checkpoint(iterator=iterator).write(prefix)
     except _NOT_SAVEABLE as error:
         raise _not_saveable(error) from error
 
@@ -123,6 +126,21 @@ def iterator_sidecar(iterator: Iterator) -> Callable[[str], None]:
 
 # FailedPrecondition: a stateful op in the pipeline. Unimplemented: a dataset without saving code.
 _NOT_SAVEABLE = (tf.errors.FailedPreconditionError, tf.errors.UnimplementedError)
+
+
+@contextmanager
+def _quietly() -> Generator[None, None, None]:
+    """Keeps TensorFlow from logging, at each save, how long it took to decide on one file."""
+    logger = logging.getLogger("absl")
+
+    def worth_reading(record: logging.LogRecord) -> bool:
+        return "Sharding callback duration" not in str(record.msg)
+
+    logger.addFilter(worth_reading)
+    try:
+        yield
+    finally:
+        logger.removeFilter(worth_reading)
 
 
 def _not_saveable(error: Exception) -> IteratorNotSaveableError:

@@ -82,13 +82,11 @@ class Outputs:
     Attributes:
         step: global step after the last step of the call.
         loss: loss of that step, averaged over replicas.
-        summaries: serialized `tf.compat.v1.Summary` messages made by the body at that step.
         fetched: by hook, the values of its `fetches()` as NumPy arrays.
     """
 
     step: int
     loss: float
-    summaries: tuple[bytes, ...] = ()
     fetched: Mapping[Any, Any] = dataclasses.field(default_factory=dict)
 
 

@@ -217,11 +217,18 @@ class _NamesOnly(tf.Graph):
     ) -> Any:
         """Returns the element, made now if there is none of this name."""
         if isinstance(obj, str):
-            operation = obj.split(":")[0]
-            if operation not in {known.name for known in self.get_operations()}:
-                with self.as_default(), tf.name_scope(""):
-                    tf.compat.v1.placeholder(tf.float32, name=operation)
+            self._make(obj.split(":")[0])
         return super().as_graph_element(obj, allow_tensor, allow_operation)
+
+    def _make(self, name: str) -> None:
+        if name in {operation.name for operation in self.get_operations()}:
+            return
+        # v1 code finds the global step by its name, too, and checks its type.
+        is_step = name == GLOBAL_STEP
+        with self.as_default(), self.name_scope(None):
+            tf.compat.v1.placeholder(
+                tf.int64 if is_step else tf.float32, [] if is_step else None, name=name
+            )
 
 
 @contextmanager
@@ -230,9 +237,7 @@ def _graph_of_names() -> Iterator[None]:
     if not tf.executing_eagerly():
         yield
         return
-    graph = _NamesOnly()
-    with graph.as_default():
-        tf.compat.v1.train.create_global_step()
+    with _NamesOnly().as_default():
         yield
 
 

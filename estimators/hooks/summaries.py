@@ -1,11 +1,9 @@
-"""The loss and the summaries of the body in the event files."""
+"""The loss in the event files."""
 
 from __future__ import annotations
 
 import os
 from typing import Any, final
-
-import tensorflow as tf
 
 from estimators.hooks.base import Outputs, Run
 from estimators.hooks.fetching import Fetches
@@ -25,8 +23,8 @@ class SummarySaverHook(PeriodicHook):
         output_dir: folder of the events; those of the run when None.
         summary_writer: takes the summaries, instead of `output_dir`.
         scaffold: must be None.
-        summary_op: one serialized summary of the body, or several, to write only these; None
-            writes the loss as `loss` (unless the body has one of that tag) and all the body's.
+        summary_op: one serialized summary made in the body, or several, to write instead of the
+            loss. The `tf.summary` calls of the body need no hook, they write by themselves.
 
     Raises:
         ValueError: both or no interval is given, or both destinations, or a scaffold.
@@ -62,13 +60,10 @@ class SummarySaverHook(PeriodicHook):
     def fire(self, run: Run, outputs: Outputs, elapsed: tuple[float, int] | None) -> None:
         """Writes the summaries of the step."""
         writer = writer_of(run, self._writer)
-        if self._fetches.asked():
-            messages = _messages(outputs.fetched[self])
-        else:
-            messages = outputs.summaries
-            if not _has_tag(messages, "loss"):
-                writer.scalars(outputs.step, {"loss": outputs.loss})
-        for message in messages:
+        if not self._fetches.asked():
+            writer.scalars(outputs.step, {"loss": outputs.loss})
+            return
+        for message in _messages(outputs.fetched[self]):
             writer.summary(outputs.step, message)
 
     def end(self, run: Run) -> None:
@@ -79,8 +74,3 @@ class SummarySaverHook(PeriodicHook):
 def _messages(fetched: Any) -> tuple[bytes, ...]:
     """Returns serialized summaries; NumPy wraps a scalar string in an array without axes."""
     return tuple(m if isinstance(m, bytes) else m.item() for m in fetched)
-
-
-def _has_tag(messages: tuple[bytes, ...], tag: str) -> bool:
-    summaries = map(tf.compat.v1.Summary.FromString, messages)
-    return any(value.tag == tag for summary in summaries for value in summary.value)

@@ -9,6 +9,7 @@ import pytest
 
 from estimators.clock import ManualClock
 from estimators.hooks import Outputs
+from estimators.hooks.fetching import name_of
 from estimators.writers import MemoryWriter
 
 
@@ -54,7 +55,7 @@ class FakeRun:
         self.clock.advance(steps * self._secs)
 
     def drive(self, *hooks, values=lambda step: {}, data_ends_at=None):
-        """The outer loop. `values(step)` may give loss, summaries, and tensors by name."""
+        """The outer loop. `values(step)` may give the loss, and tensors by name."""
         asked = {hook: hook.fetches() for hook in hooks}
         for hook in hooks:
             hook.begin(self)
@@ -67,8 +68,9 @@ class FakeRun:
             outputs = Outputs(
                 step=self.step,
                 loss=now.get("loss", 0.25),
-                summaries=now.get("summaries", ()),
-                fetched={hook: [now[name] for name in names] for hook, names in asked.items()},
+                fetched={
+                    hook: [now[name_of(leaf)] for leaf in leaves] for hook, leaves in asked.items()
+                },
             )
             ready = [h for h in hooks if h.every_call or dues[h] in range(self.step + 1)]
             for hook in ready:
@@ -82,21 +84,3 @@ class FakeRun:
 @pytest.fixture
 def make_run():
     return FakeRun
-
-
-@pytest.fixture
-def spy_hook():
-    """Makes a hook that is due at every step and notes (step, loss, fetched)."""
-    from estimators.hooks import Hook
-
-    class Spy(Hook):
-        def __init__(self):
-            self.seen = []
-
-        def due(self, step):
-            return step + 1
-
-        def after(self, run, outputs):
-            self.seen.append(outputs.step)
-
-    return Spy

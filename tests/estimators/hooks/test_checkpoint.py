@@ -27,7 +27,7 @@ def test_saves_at_begin_each_interval_and_end(make_run):
     # tf_estimator_api.md 2.5 and O7: 25 steps, a checkpoint every 10, then on to 36.
     run = make_run(25).drive(CheckpointSaverHook(save_steps=10))
     assert run.saves == [0, 10, 20, 25]
-    assert run.calls == [1, 10, 20, 25] or run.calls == [10, 20, 25]
+    assert run.calls == [10, 20, 25]
     assert make_run(36, step=25).drive(CheckpointSaverHook(save_steps=10)).saves == [25, 35, 36]
 
 
@@ -68,8 +68,7 @@ def test_a_listener_can_stop_the_run(make_run):
 
 def test_saves_by_time(make_run):
     run = make_run(1000, secs=0.1).drive(CheckpointSaverHook(save_secs=30))
-    assert len(run.saves) == 5
-    assert all(abs(step - due) <= 3 for step, due in zip(run.saves, range(0, 1001, 300)))
+    assert run.saves == [pytest.approx(due, abs=3) for due in (0, 300, 600, 900, 1000)]
     assert len(run.calls) < 60
 
 

@@ -5,7 +5,7 @@ from estimators.hooks import FinalOpsHook, LoggingTensorHook
 
 
 def doubled(step):
-    return {"twice": np.int64(2 * step), "softmax:0": np.float32(step)}
+    return {"twice": np.int64(2 * step), "softmax": np.float32(step)}
 
 
 @pytest.fixture

@@ -27,23 +27,16 @@ def test_event_files_of_seven_steps(make_run, tmp_path):
     run.drive(
         StepCounterHook(2),
         SummarySaverHook(2),
-        values=lambda step: {"loss": losses[step], "summaries": (summary(w=step * 2.0),)},
+        values=lambda step: {"loss": losses[step]},
     )
     assert events(tmp_path, "loss") == [(s, pytest.approx(losses[s])) for s in (1, 3, 5, 7)]
-    assert events(tmp_path, "w") == [(1, 2.0), (3, 6.0), (5, 10.0), (7, 14.0)]
     assert events(tmp_path, "global_step/sec") == [(3, 2.0), (5, 2.0), (7, 2.0)]
-
-
-def test_a_loss_summary_of_the_body_is_the_only_one(make_run):
-    run = make_run(1)
-    run.drive(SummarySaverHook(1), values=lambda step: {"summaries": (summary(loss=7.0),)})
-    assert run.writer.written == [(1, "loss", 7.0)]
 
 
 def test_given_summaries_only(make_run):
     run = make_run(1)
     hook = SummarySaverHook(1, summary_op="merged")
-    run.drive(hook, values=lambda step: {"merged": summary(w=1.0), "summaries": (summary(v=1.0),)})
+    run.drive(hook, values=lambda step: {"merged": summary(w=1.0)})
     assert run.writer.written == [(1, "w", 1.0)]
 
 
