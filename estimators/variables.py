@@ -55,6 +55,7 @@ class VariableStore:
         self._metrics: dict[tuple[str, str], tuple[Variable, Tensor]] = {}
         self._names: dict[int, str] = {}
         self._parts: dict[str, tuple[Part, ...]] = {}
+        self._is_creating = False
         with strategy.scope():
             self.global_step = tf.Variable(
                 0,
@@ -95,7 +96,8 @@ class VariableStore:
         seen: dict[str, int] = {}
 
         def answer(next_creator: Callable[..., Variable], **asked: Any) -> Variable:
-            if cross_replica != tf.distribute.in_cross_replica_context():
+            elsewhere = cross_replica != tf.distribute.in_cross_replica_context()
+            if elsewhere or self._is_creating:
                 return next_creator(**asked)
             path = tracing.variable_path(asked)
             count = seen[path] = seen.get(path, 0) + 1
@@ -151,9 +153,18 @@ class VariableStore:
         with tf.init_scope(), tracing.root_name_scope():
             if is_model and requests.mode != ModeKeys.TRAIN:
                 # Evaluation runs on one replica, but what it finds must be made for all.
-                with self.strategy.scope():
+                with self.strategy.scope(), self._creating():
                     return tf.Variable(**{k: v for k, v in asked.items() if k in _ARGUMENTS})
             return next_creator(**asked)
+
+    @contextlib.contextmanager
+    def _creating(self) -> Iterator[None]:
+        """Lets requests through: the default strategy's scope does not leave `serving`."""
+        self._is_creating = True
+        try:
+            yield
+        finally:
+            self._is_creating = False
 
     def _check_shape(self, name: str, variable: Variable, asked: Any) -> None:
         shape = _asked_shape(asked)
