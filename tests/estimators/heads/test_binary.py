@@ -240,9 +240,9 @@ def test_metrics_are_new_each_time_and_can_be_reset():
     assert float(first["accuracy_baseline"].result()) == 1.0
 
 
-def test_replicas_add_up(replicas):
+def test_replicas_add_up(mirrored_strategy):
     head = BinaryClassHead()
-    with replicas.scope():
+    with mirrored_strategy.scope():
         metrics = head.metrics()
 
     @tf.function
@@ -252,7 +252,7 @@ def test_replicas_add_up(replicas):
             label = tf.reshape(tf.cast(context.replica_id_in_sync_group, tf.float32), [1, 1])
             head.update_metrics(metrics, None, 90.0 * label - 45.0, label)
 
-        replicas.run(on_replica)
+        mirrored_strategy.run(on_replica)
 
     step()
     step()

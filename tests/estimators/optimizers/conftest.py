@@ -77,28 +77,9 @@ class Trainer:
         return set(self.variables)
 
 
-@pytest.fixture(scope="session")
-def two_devices():
-    cpus = tf.config.list_physical_devices("CPU")
-    try:
-        tf.config.set_logical_device_configuration(
-            cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2
-        )
-    except RuntimeError:  # TensorFlow has started; the root conftest made the devices.
-        assert len(tf.config.list_logical_devices("CPU")) >= 2
-    return ["CPU:0", "CPU:1"]
-
-
 @pytest.fixture
-def trainer(two_devices):
+def trainer():
     return Trainer(tf.distribute.get_strategy())
-
-
-@pytest.fixture(scope="session")
-def mirrored_strategy(two_devices):
-    # One for all tests: every MirroredStrategy numbers its collectives from 100, and the process
-    # remembers the shapes of each number.
-    return tf.distribute.MirroredStrategy(two_devices)
 
 
 @pytest.fixture
