@@ -6,7 +6,7 @@ import copy
 import functools
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from estimators.aliases import InputFn, Metrics, ModelFn, Params, PreprocessFn
 from estimators.checkpoints import Checkpoint
 from estimators.clock import Clock, SystemClock
 from estimators.config import RunConfig
+from estimators.export import saved_model
 from estimators.hooks import checked_listeners
 from estimators.model import Model
 from estimators.pipeline import Pipeline
 from estimators.program import ModelFnCaller
+from estimators.spec import ModeKeys
 from estimators.warm_start import WarmStartSettings, as_settings
 
 
@@ -251,6 +253,43 @@ class Estimator:
             hooks=training.checked_hooks(hooks),
             keys=keys,
             single_examples=yield_single_examples,
+        )
+
+    def export_saved_model(
+        self,
+        export_dir_base: str | os.PathLike[str],
+        serving_input_receiver_fn: Callable[[], Any],
+        assets_extra: Mapping[str, str] | None = None,
+        as_text: bool = False,
+        checkpoint_path: str | None = None,
+        experimental_mode: str = ModeKeys.PREDICT,
+    ) -> bytes:
+        """Writes `<export_dir_base>/<seconds>/`, a SavedModel that answers as `predict` does.
+
+        Args:
+            export_dir_base: a local folder.
+            serving_input_receiver_fn: makes the inputs: see
+                `export.build_parsing_serving_input_receiver_fn`.
+            assets_extra: files to copy, by destination inside `assets.extra/`.
+            as_text: write `saved_model.pbtxt`.
+            checkpoint_path: the checkpoint to export; the newest of model_dir when None.
+            experimental_mode: must be PREDICT.
+
+        Returns:
+            The path of the export.
+
+        Raises:
+            ValueError: there is no trained model, or an argument is wrong.
+            ExportError: the export could not be written, or does not answer as the model does.
+        """
+        return saved_model.export(
+            self._model,
+            export_dir_base,
+            serving_input_receiver_fn,
+            self._checkpoint(checkpoint_path),
+            assets_extra=assets_extra,
+            as_text=as_text,
+            mode=experimental_mode,
         )
 
     def _checkpoint(self, path: str | None = None) -> Checkpoint | None:
