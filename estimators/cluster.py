@@ -248,8 +248,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Cluster:
             f'If "service" is set in TF_CONFIG, it must be a dict. Given {type(service)}'
         )
     model_dir = config.get("model_dir")
-    if model_dir is not None and not model_dir:
-        raise ValueError("model_dir in TF_CONFIG should be non-empty.")
+    if model_dir is not None and not (isinstance(model_dir, str) and model_dir):
+        raise ValueError(f"model_dir in TF_CONFIG should be non-empty text, got {model_dir!r}.")
     jobs = _jobs(config)
     task = _object(config, "task")
     if jobs:

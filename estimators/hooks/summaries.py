@@ -15,13 +15,13 @@ from estimators.writers import Writer
 
 @final
 class SummarySaverHook(PeriodicHook):
-    """Writes summaries of the first step, and then of every so many steps or seconds.
+    """Writes the loss of the first step, and then of every so many steps or seconds.
 
     Args:
         save_steps: steps between two times. Give this or `save_secs`.
         save_secs: seconds between two times.
         output_dir: folder of the events; those of the run when None.
-        summary_writer: takes the summaries, instead of `output_dir`.
+        summary_writer: takes the values, instead of `output_dir`.
         scaffold: must be None.
         summary_op: one serialized summary made in the body, or several, to write instead of the
             loss. The `tf.summary` calls of the body need no hook, they write by themselves.
@@ -46,7 +46,7 @@ class SummarySaverHook(PeriodicHook):
     ) -> None:
         if scaffold is not None:
             raise ValueError(
-                "`scaffold` was part of a session. Remove it: the summaries of the body are found."
+                "`scaffold` was part of a session. Remove it: the body's summaries write themselves."
             )
         names = ("save_secs", "save_steps")
         super().__init__(every(secs=save_secs, steps=save_steps, names=names))
@@ -54,11 +54,11 @@ class SummarySaverHook(PeriodicHook):
         self._fetches = Fetches(summary_op)
 
     def fetches(self) -> Any:
-        """Returns the given summaries."""
+        """Returns `summary_op`."""
         return self._fetches.asked()
 
     def fire(self, run: Run, outputs: Outputs, elapsed: tuple[float, int] | None) -> None:
-        """Writes the summaries of the step."""
+        """Writes the loss, or the given summaries, of the step."""
         writer = writer_of(run, self._writer)
         if not self._fetches.asked():
             writer.scalars(outputs.step, {"loss": outputs.loss})
