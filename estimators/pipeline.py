@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimators.aliases import Dataset, Features, InputFn, Labels, Params, PreprocessFn
+from estimators.old_iterators import OldIterators
 from estimators.spec import ModeKeys
 
 
@@ -75,8 +76,10 @@ class Pipeline:
                 f"`input_fn` ({input_fn}) has arguments that nobody gives: {unknown}. It may take "
                 f"any of {sorted(given)}; bind the others with functools.partial."
             )
-        with tf.device("/cpu:0"):
-            return input_fn(**{k: v for k, v in given.items() if k in parameters})
+        iterators = OldIterators()
+        with tf.device("/cpu:0"), iterators.watched():
+            data = input_fn(**{k: v for k, v in given.items() if k in parameters})
+            return iterators.dataset_of(data)
 
 
 def _as_dataset(data: Any, mode: str) -> Dataset:
