@@ -46,7 +46,7 @@ class SummarySaverHook(PeriodicHook):
     ) -> None:
         if scaffold is not None:
             raise ValueError(
-                "`scaffold` was part of a session. Remove it: the body's summaries write themselves."
+                "`scaffold` was part of a session. Remove it: the body's summaries need no hook."
             )
         names = ("save_secs", "save_steps")
         super().__init__(every(secs=save_secs, steps=save_steps, names=names))
