@@ -66,7 +66,7 @@ def evaluate(
             "`evaluate` would never end: its dataset is infinite and `steps` is None. Give "
             "`steps`, or remove repeat() from the evaluation input_fn."
         )
-    fetches = {id(hook): hook.fetches() for hook in asked.hooks}
+    fetches = [hook.fetches() for hook in asked.hooks]
     loop = model.step_loop(ModeKeys.EVAL, dataset, fetches)
     bound = loop.program.bound
     _check_names(bound)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -38,13 +38,13 @@ class StepLoop:
 
     Args:
         program: bound, in TRAIN or EVAL.
-        fetches: structures of tensor names by hook, as bound.
+        fetches: for each of the user's hooks a structure of tensor names, as bound.
         finite: whether the data may end. Endless data needs no question at each step.
         eagerly: do not compile.
     """
 
     def __init__(
-        self, program: Program, fetches: Mapping[Any, Any], *, finite: bool, eagerly: bool
+        self, program: Program, fetches: Sequence[Any], *, finite: bool, eagerly: bool
     ) -> None:
         self.program = program
         self._fetches = fetches
@@ -137,11 +137,11 @@ class BatchFunction:
 
     Args:
         program: bound, in PREDICT.
-        fetches: structures of tensor names by hook, as bound.
+        fetches: for each of the user's hooks a structure of tensor names, as bound.
         eagerly: do not compile.
     """
 
-    def __init__(self, program: Program, fetches: Mapping[Any, Any], *, eagerly: bool) -> None:
+    def __init__(self, program: Program, fetches: Sequence[Any], *, eagerly: bool) -> None:
         self.program = program
         self._fetches = fetches
         self._run = self._answer if eagerly else tracing.compiled(self._answer)
@@ -253,15 +253,13 @@ def fetched_by_hook(users: Sequence[Hook], bound: Bound, outputs: Any) -> dict[A
     """Returns the values that hooks asked for, as NumPy arrays by hook.
 
     Args:
-        users: hooks whose fetches were bound under their `id`.
+        users: hooks whose fetches were bound, in that order.
         bound: knows the hooks that the body made.
         outputs: of a step.
     """
-    fetched = {hook: outputs["fetched"][id(hook)] for hook in users}
-    fetched.update(zip(bound.hooks, outputs["hooks"], strict=True))
     return {
         hook: tf.nest.map_structure(lambda value: value.numpy(), values)
-        for hook, values in fetched.items()
+        for hook, values in zip([*users, *bound.hooks], outputs["fetched"], strict=True)
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from absl import logging
@@ -71,13 +71,13 @@ class Model:
 
     # Programs
 
-    def step_loop(self, mode: str, dataset: Dataset, fetches: Mapping[Any, Any]) -> StepLoop:
+    def step_loop(self, mode: str, dataset: Dataset, fetches: Sequence[Any]) -> StepLoop:
         """Returns the compiled loop for the mode and the shapes of the data, made once.
 
         Args:
             mode: TRAIN or EVAL.
             dataset: the batches; only their specs are looked at.
-            fetches: structures of tensor names by hook.
+            fetches: for each of the user's hooks a structure of tensor names.
         """
         finite = not pipeline.is_infinite(dataset)
         key = (mode, finite, _key(dataset.element_spec), _key(fetches))
@@ -90,9 +90,7 @@ class Model:
         assert isinstance(loop, StepLoop)
         return loop
 
-    def batch_function(
-        self, mode: str, dataset: Dataset, fetches: Mapping[Any, Any]
-    ) -> BatchFunction:
+    def batch_function(self, mode: str, dataset: Dataset, fetches: Sequence[Any]) -> BatchFunction:
         """Returns the compiled function of one batch, made once for the shapes of the data."""
         key = (mode, _key(dataset.element_spec), _key(fetches))
         if key not in self._loops:

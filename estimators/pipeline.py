@@ -12,6 +12,8 @@ from estimators.aliases import Dataset, Features, InputFn, Labels, Params, Prepr
 from estimators.old_iterators import OldIterators
 from estimators.spec import ModeKeys
 
+_MOST_ROWS_AT_ONCE = 1_000_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Pipeline:
@@ -27,7 +29,7 @@ class Pipeline:
     config: Any
     preprocess_fn: PreprocessFn | None = None
 
-    def dataset(self, input_fn: InputFn, mode: str, input_context: Any = None) -> Dataset:
+    def dataset(self, input_fn: Any, mode: str, input_context: Any = None) -> Dataset:
         """Returns the batches of `input_fn`, preprocessed and prefetched.
 
         Args:
@@ -45,9 +47,8 @@ class Pipeline:
         if not callable(input_fn):
             raise TypeError(f"`input_fn` must be callable, given: {input_fn!r}")
         preprocess = self.preprocess_fn
-        early = getattr(input_fn, "with_preprocess", None)
-        if preprocess is not None and early is not None:
-            input_fn, preprocess = early(preprocess), None
+        if _can_go_early(input_fn, preprocess):
+            input_fn, preprocess = input_fn.with_preprocess(preprocess), None
         dataset = _as_dataset(self._call(input_fn, mode, input_context), mode)
         if preprocess is not None:
             dataset = dataset.map(
@@ -80,6 +81,17 @@ class Pipeline:
         with tf.device("/cpu:0"), iterators.watched():
             data = input_fn(**{k: v for k, v in given.items() if k in parameters})
             return iterators.dataset_of(data)
+
+
+def _can_go_early(input_fn: Any, preprocess: Any) -> bool:
+    """Says whether each row can be preprocessed once, and not once in every epoch.
+
+    The input must hold its rows in memory, few enough not to delay the first step by seconds. The
+    function must say that it treats each row alike every time: a random one would be frozen.
+    """
+    rows = getattr(input_fn, "num_rows", None)
+    is_row_wise = getattr(preprocess, "is_row_wise", False)
+    return is_row_wise and rows is not None and rows <= _MOST_ROWS_AT_ONCE
 
 
 def _as_dataset(data: Any, mode: str) -> Dataset:

@@ -38,7 +38,7 @@ def predict(
         single_examples: yield one example at a time, not one batch.
     """
     dataset = model.pipeline.dataset(input_fn, ModeKeys.PREDICT)
-    fetches = {id(hook): hook.fetches() for hook in hooks}
+    fetches = [hook.fetches() for hook in hooks]
     function = model.batch_function(ModeKeys.PREDICT, dataset, fetches)
     bound = function.program.bound
     keys = _chosen(bound.spec.predictions, keys)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -151,12 +151,13 @@ class Program:
         is_train = self._mode == ModeKeys.TRAIN
         return self._store.strategy if is_train else tf.distribute.get_strategy()
 
-    def bind(self, element_spec: tuple[Any, Any], fetches: Mapping[Any, Any]) -> Bound:
+    def bind(self, element_spec: tuple[Any, Any], fetches: Sequence[Any]) -> Bound:
         """Runs the body on symbolic inputs and creates the variables it asks for.
 
         Args:
             element_spec: (features, labels) as nested `tf.TypeSpec`.
-            fetches: structures of tensor names by hook, to be returned from each step.
+            fetches: for each of the user's hooks, a structure of names of tensors to be returned
+                from each step, before those that the body's hooks ask for.
 
         Returns:
             What was learned; also kept as `bound`.
@@ -196,10 +197,10 @@ class Program:
         kept: list[tuple[EstimatorSpec, tuple[Hook, ...]]] = []
         requests = Requests(self._mode, may_create=False)
         with self._serving(requests), body_summaries.silenced():
-            self._body(features, labels, requests, {}, kept.append)
+            self._body(features, labels, requests, (), kept.append)
         return kept[0][0]
 
-    def step(self, features: Features, labels: Labels, fetches: Mapping[Any, Any]) -> Any:
+    def step(self, features: Features, labels: Labels, fetches: Sequence[Any]) -> Any:
         """Runs the body in a compiled step and returns its outputs, reduced over replicas.
 
         Args:
@@ -249,7 +250,7 @@ class Program:
         features: Features,
         labels: Labels,
         requests: Requests,
-        fetches: Mapping[Any, Any],
+        fetches: Sequence[Any],
         keep: Callable[[tuple[EstimatorSpec, tuple[Hook, ...]]], Any] = lambda kept: None,
     ) -> dict[str, Any]:
         """Runs the body in one replica; returns the tensors that leave the step."""
@@ -272,8 +273,8 @@ class Program:
             hooks = tuple(as_hook(hook) for hook in _hooks_of(spec))
             keep((spec, hooks))
             outputs = self._outputs(spec, requests, tape)
-            outputs["fetched"] = tf.nest.map_structure(_named_tensor, dict(fetches))
-            outputs["hooks"] = [hook.fetches() for hook in hooks]
+            asked = [*fetches, *(hook.fetches() for hook in hooks)]
+            outputs["fetched"] = tf.nest.map_structure(_named_tensor, asked)
             return outputs
 
     def _outputs(self, spec: EstimatorSpec, requests: Requests, tape: Any) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
             "`input_fn` gave no batch: the training dataset is empty. Check its file pattern, its "
             "filters, and that drop_remainder does not drop the only batch."
         )
-    fetches = {id(hook): hook.fetches() for hook in plan.hooks}
+    fetches = [hook.fetches() for hook in plan.hooks]
     loop = model.step_loop(ModeKeys.TRAIN, dataset, fetches)
     bound = loop.program.bound
     iterator = iter(dataset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import feature_columns as fc
 from estimators import EstimatorSpec, Head, ModeKeys, Part, group, minimize
@@ -31,10 +31,12 @@ class Preprocess:
     """The part of the model without trainable state: strings to ids, buckets, crosses.
 
     Attributes:
+        is_row_wise: a row comes out the same in any batch, so that each needs it only once.
         transform: of the columns.
         passed_on: raw features that the head reads, such as weights; None passes all on.
     """
 
+    is_row_wise: ClassVar[bool] = True
     transform: fc.Transform
     passed_on: tuple[str, ...] | None = ()
 

@@ -76,7 +76,8 @@ class Rehearsal:
                 f"The exported model cannot be loaded back and asked: {error}"
             ) from error
         for name, expected in self.answers.items():
-            _compare(f"Signature {name!r}", "loaded from disk", answers[name], expected)
+            what = f"Loaded from disk, signature {name!r} does not answer as the model in memory"
+            _compare(what, answers[name], expected)
 
 
 def rehearse(graph: ServingGraph, model: Model) -> Rehearsal:
@@ -98,7 +99,7 @@ def rehearse(graph: ServingGraph, model: Model) -> Rehearsal:
         except (tf.errors.OpError, ValueError) as error:
             refusal = error
             continue
-        _compare("The prediction", "in the exported graph", traced, predicted)
+        _compare("`predict` does not answer as the exported graph", predicted, traced)
         return Rehearsal(questions, answers)
     logging.warning(
         "The exported model was loaded, but not compared with the one in memory: the model refuses "
@@ -139,8 +140,8 @@ def _predicted(graph: ServingGraph, model: Model, features: Any) -> dict[str, Ar
     preprocess_fn = model.pipeline.preprocess_fn
     if preprocess_fn is not None:
         features = preprocess_fn(features)
-    function = BatchFunction(graph.program, eagerly=model.config.run_eagerly)
-    return _arrays(function(features))
+    function = BatchFunction(graph.program, (), eagerly=model.config.run_eagerly)
+    return _arrays(function(features)["predictions"])
 
 
 def _ask(folder: str, questions: Answers) -> Answers:
@@ -179,20 +180,16 @@ def _arrays(outputs: Any) -> dict[str, Array]:
     return named
 
 
-def _compare(
-    what: str, where: str, answers: Mapping[str, Array], expected: Mapping[str, Array]
-) -> None:
-    for key in answers.keys() & expected.keys():
-        difference = _difference(answers[key], expected[key])
+def _compare(what: str, answers: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
+    """Raises an ExportError at the first output that is not as expected."""
+    for key, value in expected.items():
+        difference = _difference(answers[key], value) if key in answers else "it is missing"
         if difference:
             raise ExportError(
-                f"{what} differs at output {key!r}: {difference}. (First value: {where}, second: "
-                "expected.) Nothing was published. A model_fn or preprocess_fn must compute the "
-                "same each time that it is called."
+                f"{what}, output {key!r}: {difference}. Nothing was published. A model_fn or "
+                "preprocess_fn must compute the same each time that it is called, and files that "
+                "it reads must not change."
             )
-    missing = expected.keys() - answers.keys()
-    if missing:
-        raise ExportError(f"{what}: the outputs {sorted(missing)} are missing {where}.")
 
 
 def _difference(answer: Array, expected: Array) -> str:

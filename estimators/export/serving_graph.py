@@ -14,8 +14,7 @@ import tensorflow as tf
 from absl import logging
 from tensorflow.python.framework.auto_control_deps import AutomaticControlDependencies
 
-from estimators.aliases import Features, Tensor
-from estimators.checkpoints import Checkpoint
+from estimators.aliases import Tensor
 from estimators.export import signatures, tables
 from estimators.export.receivers import (
     Receiver,
@@ -70,13 +69,12 @@ class ServingGraph:
         return self.pruned(signature.inputs, dict(signature.outputs))
 
 
-def trace(model: Model, receiver_fn: ReceiverFn, checkpoint: Checkpoint | None) -> ServingGraph:
-    """Traces a model for serving, and gives its variables the values of a checkpoint.
+def trace(model: Model, receiver_fn: ReceiverFn) -> ServingGraph:
+    """Traces a model for serving; its variables exist from then on.
 
     Args:
         model: what is exported.
         receiver_fn: the user's `serving_input_receiver_fn`.
-        checkpoint: None for a warm started model.
 
     Raises:
         ValueError: the receiver is not what it should be, or does not fit the model.
@@ -92,7 +90,8 @@ def trace(model: Model, receiver_fn: ReceiverFn, checkpoint: Checkpoint | None) 
             if model.pipeline.preprocess_fn is not None:
                 features = model.pipeline.preprocess_fn(features)
             with tf.init_scope():
-                program = _bind(model, features, checkpoint)
+                specs = tf.nest.map_structure(tf.type_spec_from_value, features)
+                program = model.bind(ModeKeys.PREDICT, (specs, None), ())
             spec = program.spec(features)
             # Copies, because an answer may be a constant or an input.
             predictions = tf.nest.map_structure(effects.mark_as_return, spec.predictions)
@@ -107,14 +106,6 @@ def trace(model: Model, receiver_fn: ReceiverFn, checkpoint: Checkpoint | None) 
 
     function = tf.compat.v1.wrap_function(body, signature=[])
     return ServingGraph(function, *kept)
-
-
-def _bind(model: Model, features: Features, checkpoint: Checkpoint | None) -> Program:
-    specs = tf.nest.map_structure(tf.type_spec_from_value, features)
-    program = model.bind(ModeKeys.PREDICT, (specs, None), {})
-    assert program.bound is not None
-    model.restore(program.bound, checkpoint, training=False)
-    return program
 
 
 def _check(receiver: Any) -> None:
