@@ -58,4 +58,4 @@ def add_metrics(estimator: Estimator, metric_fn: Callable[..., Mapping[str, Any]
         added = metric_fn(**{name: given[name] for name in names})
         return spec._replace(eval_metric_ops={**spec.eval_metric_ops, **added})
 
-    return estimator.with_model_fn(model_fn)
+    return estimator.with_model_fn(model_fn, raw_in_evaluation="features" in names)

@@ -77,6 +77,7 @@ class Estimator:
         self._caller = ModelFnCaller(model_fn, self._params, self._config)
         self._warm_start = as_settings(warm_start_from)
         self._preprocess_fn = preprocess_fn
+        self._evaluates_raw_features = False
         self._clock = clock or SystemClock()
 
     @functools.cached_property
@@ -85,7 +86,12 @@ class Estimator:
         return Model(
             self._caller,
             self._config,
-            Pipeline(self._params, self._config, self._preprocess_fn),
+            Pipeline(
+                self._params,
+                self._config,
+                self._preprocess_fn,
+                raw_in_evaluation=self._evaluates_raw_features,
+            ),
             warm_start_settings=self._warm_start,
             clock=self._clock,
         )
@@ -114,19 +120,23 @@ class Estimator:
 
         return public_model_fn
 
-    def with_model_fn(self, model_fn: ModelFn) -> Estimator:
+    def with_model_fn(self, model_fn: ModelFn, *, raw_in_evaluation: bool = False) -> Estimator:
         """Returns an Estimator with another `model_fn` and everything else as here.
 
         Args:
             model_fn: takes what it needs of `params` from this Estimator.
+            raw_in_evaluation: evaluation sees the features of `input_fn` beside what
+                `preprocess_fn` made of them.
         """
-        return Estimator(
+        made = Estimator(
             model_fn,
             config=self._config,
             warm_start_from=self._warm_start,
             preprocess_fn=self._preprocess_fn,
             clock=self._clock,
         )
+        made._evaluates_raw_features = raw_in_evaluation or self._evaluates_raw_features
+        return made
 
     def train(
         self,

@@ -23,11 +23,14 @@ class Pipeline:
         params: handed to an `input_fn` that names it.
         config: as `params`.
         preprocess_fn: maps the features of each batch inside the pipeline; None changes nothing.
+        raw_in_evaluation: evaluation gets the features of `input_fn` too, not only what
+            `preprocess_fn` made of them; added metrics may ask for any of them.
     """
 
     params: Params
     config: Any
     preprocess_fn: PreprocessFn | None = None
+    raw_in_evaluation: bool = False
 
     def dataset(self, input_fn: Any, mode: str, input_context: Any = None) -> Dataset:
         """Returns the batches of `input_fn`, preprocessed and prefetched.
@@ -46,7 +49,7 @@ class Pipeline:
         """
         if not callable(input_fn):
             raise TypeError(f"`input_fn` must be callable, given: {input_fn!r}")
-        preprocess = self.preprocess_fn
+        preprocess = self._preprocess(mode)
         if _can_go_early(input_fn, preprocess):
             input_fn, preprocess = input_fn.with_preprocess(preprocess), None
         dataset = _as_dataset(self._call(input_fn, mode, input_context), mode)
@@ -56,6 +59,12 @@ class Pipeline:
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
         return dataset.prefetch(tf.data.AUTOTUNE)
+
+    def _preprocess(self, mode: str) -> PreprocessFn | None:
+        preprocess = self.preprocess_fn
+        if preprocess is None or mode != ModeKeys.EVAL or not self.raw_in_evaluation:
+            return preprocess
+        return lambda features: {**features, **preprocess(features)}
 
     def _call(self, input_fn: InputFn, mode: str, input_context: Any) -> Any:
         given = {

@@ -1,7 +1,8 @@
 """Runs of tf.estimator 2.15, recorded: `tests/data/parity/*.json` and the model_dirs beside them.
 
-Each file holds the columns and arguments of a premade estimator, rows, initial and final variables,
-the loss of every step, evaluation metrics and predictions. Nothing in them was made by this project.
+Each file holds the columns and arguments of a premade estimator, rows, variables at the beginning
+and at the end, the loss of every step, evaluation metrics and predictions. Nothing in them was made
+by this project.
 """
 
 from __future__ import annotations
