@@ -49,6 +49,18 @@ def train_and_evaluate(
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: the names of several specs are not different, or the task is a `ps`.
+
+    Example:
+        >>> def model_fn(features, labels, mode):
+        ...     layer = keras.layers.Dense(1)
+        ...     logits = layer(features["x"])
+        ...     return RegressionHead().create_estimator_spec(
+        ...         features, mode, logits, labels, "SGD", layer.trainable_variables)
+        >>> rows = lambda: tf.data.Dataset.from_tensors(({"x": [[1.0]]}, [[2.0]])).repeat(50)
+        >>> metrics, _ = train_and_evaluate(
+        ...     Estimator(model_fn, "model"), TrainSpec(rows, max_steps=50), EvalSpec(rows))
+        >>> int(metrics["global_step"])
+        50
     """
     if not isinstance(estimator, Estimator):
         raise TypeError(f"`estimator` must have type `Estimator`. Got: {type(estimator)}")

@@ -19,6 +19,10 @@ class Part:
         name: name in checkpoints.
         start: first row.
         rows: number of rows.
+
+    Example:
+        >>> Part("linear/linear_model/job/weights", start=100, rows=8).start
+        100
     """
 
     name: str
@@ -27,7 +31,12 @@ class Part:
 
 
 class ModeKeys:
-    """The three modes a `model_fn` is called in."""
+    """The three modes a `model_fn` is called in.
+
+    Example:
+        >>> ModeKeys.TRAIN, ModeKeys.EVAL, ModeKeys.PREDICT
+        ('train', 'eval', 'infer')
+    """
 
     TRAIN = "train"
     EVAL = "eval"
@@ -101,6 +110,13 @@ class EstimatorSpec:
     Raises:
         ValueError: a field that the mode needs is missing, or the loss is not scalar.
         TypeError: a field has the wrong type.
+
+    Example:
+        >>> EstimatorSpec(ModeKeys.EVAL, loss=tf.constant(0.5)).loss.shape
+        TensorShape([])
+        >>> EstimatorSpec(ModeKeys.PREDICT)
+        Traceback (most recent call last):
+        ValueError: Missing predictions: an EstimatorSpec of mode 'infer' needs `predictions`.
     """
 
     mode: str
@@ -192,6 +208,11 @@ class TrainSpec:
         max_steps: global step to stop at; None means until the data ends.
         hooks: hooks of the training run.
         saving_listeners: `CheckpointSaverListener`s, told of every save.
+
+    Example:
+        >>> rows = lambda: tf.data.Dataset.from_tensors(({"x": [[1.0]]}, [[2.0]])).repeat()
+        >>> TrainSpec(rows, max_steps=1000).max_steps
+        1000
     """
 
     input_fn: InputFn
@@ -220,6 +241,12 @@ class EvalSpec:
         throttle_secs: least number of seconds between two evaluations.
         every_steps: evaluate each time the global step passes a multiple of this, instead of
             after each checkpoint; `throttle_secs` is then not looked at.
+
+    Example:
+        >>> rows = lambda: tf.data.Dataset.from_tensors(({"x": [[1.0]]}, [[2.0]]))
+        >>> spec = EvalSpec(rows, steps=None, name="held_out", every_steps=500)
+        >>> spec.name, spec.every_steps
+        ('held_out', 500)
     """
 
     input_fn: InputFn

@@ -29,6 +29,13 @@ class VocabInfo:
         old_vocab_size: how many of its lines were used; -1 means all.
         backup_initializer: `(shape, dtype) -> values` for rows without an old one; zeros if None.
         axis: 0 when rows are tokens, 1 when columns are.
+
+    Example:
+        >>> np.savetxt("old.txt", ["clerk", "nurse"], fmt="%s")
+        >>> np.savetxt("new.txt", ["nurse", "pilot", "clerk"], fmt="%s")
+        >>> jobs = VocabInfo("new.txt", 3, num_oov_buckets=0, old_vocab="old.txt")
+        >>> jobs.remap(np.array([[1.0], [2.0]])).tolist()
+        [[2.0], [0.0], [1.0]]
     """
 
     new_vocab: str
@@ -74,6 +81,11 @@ class WarmStartSettings:
             included; None means only those named in `var_name_to_vocab_info`.
         var_name_to_vocab_info: variables whose rows are reordered from one vocabulary to another.
         var_name_to_prev_var_name: names in the checkpoint, where they differ, by present name.
+
+    Example:
+        >>> settings = WarmStartSettings("last_night", vars_to_warm_start=".*embedding_weights")
+        >>> settings.ckpt_to_initialize_from
+        'last_night'
     """
 
     ckpt_to_initialize_from: str

@@ -26,6 +26,9 @@ class FusedPart:
         name: what the rows are called on disk, below the layer: `<column name>/weights`.
         start: the first row.
         rows: how many rows.
+
+    >>> FusedPart("job/weights", start=100, rows=8).rows
+    8
     """
 
     name: str

@@ -95,6 +95,17 @@ def restore_iterator(iterator: Iterator, prefix: str) -> None:
     Raises:
       IncompatibleCheckpointError: the pipeline is not the one that was saved. The iterator must not
         be used then: make a new one.
+
+    >>> import os, tempfile
+    >>> iterator = iter(tf.data.Dataset.range(3))
+    >>> int(next(iterator))
+    0
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_iterator(iterator, os.path.join(folder, "input"))
+    ...     again = iter(tf.data.Dataset.range(3))
+    ...     restore_iterator(again, os.path.join(folder, "input"))
+    >>> int(next(again))
+    1
     """
     try:
         tf.train.Checkpoint(iterator=iterator).read(prefix).assert_consumed()

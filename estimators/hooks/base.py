@@ -83,6 +83,10 @@ class Outputs:
         step: global step after the last step of the call.
         loss: loss of that step, averaged over replicas.
         fetched: by hook, the values of its `fetches()` as NumPy arrays.
+
+    Example:
+        >>> Outputs(step=100, loss=0.25).loss
+        0.25
     """
 
     step: int

@@ -64,6 +64,10 @@ def as_hook(hook: Any) -> Hook:
 
     Raises:
         TypeError: it is no hook, or one of TensorFlow's that needs a session.
+
+    Example:
+        >>> isinstance(as_hook(tf.compat.v1.train.SessionRunHook()), Hook)
+        True
     """
     if isinstance(hook, Hook):
         return hook

@@ -29,6 +29,12 @@ class ArrayInputFn:
         read: returns `features`, or the pair `(features, labels)`, as nests of tensors
             `[rows, ...]`.
         options: batch size, epochs, order and seed.
+
+    Example:
+        >>> read = lambda: ({"x": tf.constant([1.0, 2.0])}, tf.constant([0, 1]))
+        >>> features, labels = next(iter(ArrayInputFn(read, ReadOptions())()))
+        >>> features["x"].numpy().tolist(), labels.numpy().tolist()
+        ([1.0, 2.0], [0, 1])
     """
 
     read: Callable[[], Any]
