@@ -28,6 +28,7 @@ from estimators.aliases import Variable
 
 FuncGraph = tf.__internal__.FuncGraph
 
+_SUMMED_ON_READ = (tf.VariableSynchronization.ON_READ, tf.VariableAggregation.SUM)
 _PER_RUN_KERAS_STATE = ("name_scope_stack", "object_name_uids", "global_seed_generator")
 
 
@@ -192,13 +193,19 @@ def evaluated(tensor: Any) -> Any:
         return tf.function(copy, autograph=False)()
 
 
-def is_metric_variable(collections: Any) -> bool:
+def is_metric_variable(asked: Mapping[str, Any]) -> bool:
     """Says whether the variable being made belongs to a metric, not to the model.
 
     A Keras metric announces itself as the caller of the innermost scope; `tf.compat.v1.metrics` and
-    other local variables by the collections they ask for.
+    other local variables by the collections they ask for; metrics of tf_keras, Keras 2, by asking
+    for a sum over replicas that is made when it is read.
+
+    Args:
+        asked: arguments that `tf.Variable` was called with.
     """
-    keys = tf.compat.v1.GraphKeys
+    keys, collections = tf.compat.v1.GraphKeys, asked.get("collections")
+    if (asked.get("synchronization"), asked.get("aggregation")) == _SUMMED_ON_READ:
+        return True
     if collections and set(collections) & {keys.LOCAL_VARIABLES, keys.METRIC_VARIABLES}:
         return True
     scopes: list[Any] = global_state.get_global_attribute("name_scope_stack") or []

@@ -110,7 +110,7 @@ class VariableStore:
     def _answer(
         self, requests: Requests, name: str, next_creator: Callable[..., Variable], asked: Any
     ) -> Variable:
-        if tracing.is_metric_variable(asked.get("collections")):
+        if tracing.is_metric_variable(asked):
             return self._metric(requests, name, next_creator, asked)
         variable = self._variables.get(name)
         if variable is None:
@@ -145,11 +145,10 @@ class VariableStore:
                 f"{requests.mode!r}. Every run of the body must make the same variables: give "
                 "layers explicit names, and make none under a condition that changes."
             )
-        asked_collections, initial = asked.get("collections"), asked["initial_value"]
+        is_model, initial = not tracing.is_metric_variable(asked), asked["initial_value"]
         if tf.is_tensor(initial) and not hasattr(initial, "numpy"):
             asked["initial_value"] = tracing.evaluated(initial)
         asked = {**asked, "name": name, "collections": None}
-        is_model = not tracing.is_metric_variable(asked_collections)
         with tf.init_scope(), tracing.root_name_scope():
             if is_model and requests.mode != ModeKeys.TRAIN:
                 # Evaluation runs on one replica, but what it finds must be made for all.
