@@ -147,6 +147,10 @@ class CheckpointSaverHook(Hook):
         """Saves the last step, unless it is saved."""
         if self._timer.last_step != run.step:
             self._save(run)
+        else:
+            # Saved when nobody knew that the data would end here: the next run would go on at the
+            # end of the data, and make no step.
+            run.save()
         for listener in self._listeners:
             listener.end(self._session, run.step)
 
