@@ -224,7 +224,12 @@ def _advance(
 
     def advance(limit: int) -> Outputs | None:
         before = run.step
-        done, _, outputs = loop(iterator, limit)
+        try:
+            done, _, outputs = loop(iterator, limit)
+        except BaseException:
+            # A failing batch or Ctrl-C: some steps of the call may have been made.
+            model.changed()
+            raise
         run.step = model.step
         run.ended = done < limit
         if not done:
