@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -31,6 +32,9 @@ from estimators.program import Bound, Program
 _ENDLESS = 2**62
 _LONGEST_CALL_SECS = 10.0
 _FIRST_CALL_STEPS = 100
+_PLACES = re.compile(
+    r'Graph execution error:|Detected at node .*|<stack traces unavailable>|  File ".*|    .*|\s*'
+)
 
 
 class StepLoop:
@@ -169,14 +173,19 @@ def op_errors_named() -> Iterator[None]:
     """Turns what an operation says about the data into a `ValueError` without the graph around it.
 
     Raises:
-        ValueError: in place of `tf.errors.InvalidArgumentError`; the first line of the message.
+        ValueError: in place of `tf.errors.InvalidArgumentError`; what the operation itself said.
     """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        message = error.message.split("\n\t [[")[0].removeprefix("assertion failed: ")
-        message = message.split("Detected at node")[0].strip() or error.message
-        raise ValueError(message) from error
+        raise ValueError(_reason(error.message)) from error
+
+
+def _reason(message: str) -> str:
+    """Returns what an operation said, without the places in TensorFlow where it said it."""
+    said = re.sub(r"^\{\{.*?\}\} ", "", message.split("\n\t [[")[0])
+    lines = [line for line in said.splitlines() if not _PLACES.fullmatch(line)]
+    return "\n".join(lines).removeprefix("assertion failed: ") or message
 
 
 class DueSteps:
