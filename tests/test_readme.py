@@ -1,0 +1,54 @@
+"""What the README says is so: its examples run, its names and files exist."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text("utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+COMMANDS = dict(re.findall(r"^<!-- (\w+) -->\n```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
+
+
+def moved_names():
+    """Pairs of a package and a name that the migration table says is in it."""
+    for row in re.findall(r"^\| `tf\..*$", TEXT, re.MULTILINE):
+        old, here, _ = [cell.strip() for cell in row.strip("|").split(" | ")]
+        package = re.match(r"`([\w.]+)`", here)[1]
+        if here.endswith("same names"):
+            yield from ((package, name) for name in re.findall(r"`(\w+)`", old))
+        else:
+            yield tuple(package.rsplit(".", 1))
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=["model_fn", "premade"])
+def test_example_runs_and_is_short(code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out
+    assert len([line for line in code.splitlines() if line]) <= 15
+
+
+def test_table_of_moved_names_is_right():
+    moved = list(moved_names())
+    assert len(moved) > 50
+    missing = [
+        f"{package}.{name}"
+        for package, name in moved
+        if name not in importlib.import_module(package).__all__
+    ]
+    assert not missing
+
+
+def test_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", TEXT)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_continuous_integration_finds_its_command():
+    assert {"quickstart", "test"} <= COMMANDS.keys()
