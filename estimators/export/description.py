@@ -56,7 +56,7 @@ def _type(tensor: Tensor) -> str:
 def command(path: str, name: str, inputs: Mapping[str, Any]) -> str:
     """Returns a command line that asks one signature about the first row of some inputs."""
     examples = {key: _as_example(value) for key, value in sorted(inputs.items())}
-    arrays = [f"{k}={_expression(inputs[k])}" for k, found in examples.items() if found is None]
+    arrays = [f"{k}={_literal(inputs[k])}" for k, found in examples.items() if found is None]
     options = [f"{k}=[{json.dumps(found)}]" for k, found in examples.items() if found is not None]
     words = ["saved_model_cli", "run", "--dir", path, "--tag_set", "serve"]
     words += ["--signature_def", name]
@@ -67,11 +67,10 @@ def command(path: str, name: str, inputs: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _expression(value: Any) -> str:
+def _literal(value: Any) -> str:
     rows = value[:1].tolist()
-    if value.dtype == np.dtype(object):
-        return f"np.array({json.dumps(rows)})"
-    return f"np.array({rows!r},dtype=np.{value.dtype.name})"
+    # A shell line with double quotes inside can be read.
+    return json.dumps(rows) if value.dtype == np.dtype(object) else repr(rows)
 
 
 def _as_example(value: Any) -> dict[str, list[Any]] | None:

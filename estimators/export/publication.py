@@ -61,7 +61,8 @@ def publish(temporary: str, base: str, files: FileSystem, clock: Clock) -> str:
     """Makes a finished temporary folder visible.
 
     Returns:
-        Its path, `<base>/<seconds>`; the next free second if this one is taken.
+        Its path, `<base>/<seconds>`: after every export that is there, whatever the clock says,
+        because servers load the last name and exporters remove the first ones.
 
     Raises:
         ExportError: the next ten are taken.
@@ -71,7 +72,8 @@ def publish(temporary: str, base: str, files: FileSystem, clock: Clock) -> str:
         for name in names:
             files.sync(os.path.join(folder, name))
         files.sync(folder)
-    first = int(clock.now())
+    # Not just the first free second: an exporter may have removed one that lies before others.
+    first = max([int(clock.now()), *(int(name) + 1 for name in published(base, files))])
     for seconds in range(first, first + _TRIES):
         path = os.path.join(base, f"{seconds:010d}")
         if os.path.lexists(path):  # `rename` replaces an empty folder without asking.

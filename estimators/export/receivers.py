@@ -169,12 +169,12 @@ def build_raw_serving_input_receiver_fn(
 def _batch_spec(key: str, value: Any, batch: int | None) -> Any:
     if not hasattr(value, "dtype") or not hasattr(value, "shape"):
         value = np.asarray(value)
+    if isinstance(value, np.ndarray):
+        value = tf.convert_to_tensor(value)  # Numpy has many types of string.
     shape = tf.TensorShape(value.shape)
-    if value.dtype == np.dtype(object):
-        value = tf.convert_to_tensor(value)
     if shape.rank == 0:
         raise ValueError(
-            f"Feature {key!r} is a scalar and has no batch dimension, got {value!r}. Give it the "
+            f"Feature {key!r} is a scalar and has no batch dimension. Give it the "
             "shape [batch, ...], for instance with tf.expand_dims(x, 0)."
         )
     known = shape if shape.rank is None else [batch, *shape[1:]]

@@ -113,7 +113,7 @@ def _traced_answers(graph: ServingGraph, feeds: Mapping[Any, Array]) -> tuple[An
     questions, answers = {}, {}
     for name, signature in graph.signatures.items():
         inputs = {key: feeds[tensor.ref()] for key, tensor in signature.inputs.items()}
-        ask = graph.answering(name)
+        ask = graph.answering[name]
         first, second = (_arrays(ask(**_tensors(inputs))) for _ in range(2))
         questions[name] = inputs
         answers[name] = {k: v for k, v in first.items() if not _difference(second[k], v)}

@@ -66,11 +66,13 @@ def export(
     if checkpoint is None and model.warm_start_settings is None:
         raise ValueError(f"Couldn't find trained model at {model.config.model_dir}.")
     files = files or LocalFileSystem()
-    graph = serving_graph.trace(model, serving_input_receiver_fn, checkpoint)
-    rehearsed = rehearsal.rehearse(graph, model)
+    graph = serving_graph.trace(model, serving_input_receiver_fn)
     temporary = publication.temporary_folder(base, files, model.clock)
     try:
-        _write(graph, model, temporary)
+        with model.holding(graph.program.bound, checkpoint):
+            _write(graph, model, temporary)
+            step = model.step
+            rehearsed = rehearsal.rehearse(graph, model)
         _finish(graph.signatures, temporary, as_text=as_text)
         rehearsed.check(temporary, fresh_process=fresh_process)
         publication.copy_assets_extra(extra, temporary)
@@ -79,7 +81,7 @@ def export(
         with contextlib.suppress(OSError):
             files.remove_folder(temporary)
         raise
-    description.log(path, model.step, graph.signatures, rehearsed.questions)
+    description.log(path, step, graph.signatures, rehearsed.questions)
     return os.fsencode(path)
 
 
@@ -103,17 +105,14 @@ def _checked_base(base: str | os.PathLike[str], receiver_fn: Any, mode: str) -> 
 def _write(graph: ServingGraph, model: Model, folder: str) -> None:
     """Writes the SavedModel."""
     module = tf.Module()
-    bound = graph.program.bound
-    assert bound is not None
-    names = dict.fromkeys((GLOBAL_STEP, *bound.names))
+    names = dict.fromkeys((GLOBAL_STEP, *graph.program.bound.names))
     # Of a variable of several replicas the first one, which is a plain variable of that name.
     module.model_variables = {name: _first_replica(model.store[name]) for name in names}
     module.resources = tables.owners(graph.function)
-    answering = {name: graph.answering(name) for name in graph.signatures}
-    if not answering:
+    if not graph.signatures:
         logging.warning("Export includes no signatures!")
     try:
-        tf.saved_model.save(module, folder, signatures=answering)
+        tf.saved_model.save(module, folder, signatures=graph.answering)
     except (AssertionError, ValueError) as error:
         raise ExportError(f"The model cannot be written as a SavedModel: {error}") from error
 

@@ -6,6 +6,7 @@ A `tf.function` cannot be fed at placeholders that its own body makes. So the th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -63,10 +64,13 @@ class ServingGraph:
         part._num_positional_args = 1 if len(inputs) == 1 else 0
         return part
 
-    def answering(self, name: str) -> Callable[..., Any]:
-        """Returns the concrete function of a signature."""
-        signature = self.signatures[name]
-        return self.pruned(signature.inputs, dict(signature.outputs))
+    @functools.cached_property
+    def answering(self) -> dict[str, Callable[..., Any]]:
+        """The concrete functions of the signatures, by name."""
+        return {
+            name: self.pruned(signature.inputs, dict(signature.outputs))
+            for name, signature in self.signatures.items()
+        }
 
 
 def trace(model: Model, receiver_fn: ReceiverFn) -> ServingGraph:

@@ -112,8 +112,8 @@ def _unservable(method: str, inputs: Mapping[str, Tensor], outputs: Mapping[str,
 def _unfed(outputs: Iterable[Any], inputs: Iterable[Tensor]) -> list[str]:
     """Returns the names of the placeholders that outputs depend on and that are no inputs."""
     fed = {tensor.ref() for tensor in inputs}
-    graph = tf.compat.v1.get_default_graph()
-    captured = {tensor.op for tensor in graph.internal_captures}
+    captures = getattr(tf.compat.v1.get_default_graph(), "internal_captures", ())
+    captured = {tensor.op for tensor in captures}
     tensors = tf.nest.flatten(list(outputs), expand_composites=True)
     waiting = [tensor.op for tensor in tensors if tensor.ref() not in fed]
     seen, unfed = set(waiting), []
