@@ -142,13 +142,18 @@ class BatchFunction:
     Args:
         program: bound, in PREDICT.
         fetches: for each of the user's hooks a structure of tensor names, as bound.
+        features: specs of the features, so that a short last batch is not compiled anew; None
+            compiles for each shape.
         eagerly: do not compile.
     """
 
-    def __init__(self, program: Program, fetches: Sequence[Any], *, eagerly: bool) -> None:
+    def __init__(
+        self, program: Program, fetches: Sequence[Any], *, features: Any = None, eagerly: bool
+    ) -> None:
         self.program = program
         self._fetches = fetches
-        self._run = self._answer if eagerly else tracing.compiled(self._answer)
+        signature = None if features is None else (features,)
+        self._run = self._answer if eagerly else tracing.compiled(self._answer, signature)
         self.traces = 0
 
     def __call__(self, features: Features) -> Any:
@@ -164,8 +169,13 @@ class BatchFunction:
 def _empty(spec: Any) -> Any:
     """Returns a value of the spec, to enter a loop with."""
     components = tf.nest.flatten(spec, expand_composites=True)
-    tensors = [tf.zeros([size or 0 for size in c.shape], c.dtype) for c in components]
+    tensors = [tf.zeros([size or 0 for size in _sizes(c.shape)], c.dtype) for c in components]
     return tf.nest.pack_sequence_as(spec, tensors, expand_composites=True)
+
+
+def _sizes(shape: Any) -> Sequence[int | None]:
+    """Returns the sizes of a shape; of an unknown one, those of a scalar."""
+    return () if shape.rank is None else tuple(shape)
 
 
 @contextlib.contextmanager

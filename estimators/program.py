@@ -105,6 +105,11 @@ class Bound:
     steps_itself: bool
     graph: Any
 
+    @property
+    def state_names(self) -> list[str]:
+        """Names of the variables that a checkpoint of the body holds: the global step, and its."""
+        return [GLOBAL_STEP, *(name for name in self.names if name != GLOBAL_STEP)]
+
 
 class Program:
     """One `model_fn` in one mode.

@@ -32,9 +32,9 @@ _SUMMED_ON_READ = (tf.VariableSynchronization.ON_READ, tf.VariableAggregation.SU
 _PER_RUN_KERAS_STATE = ("name_scope_stack", "object_name_uids", "global_seed_generator")
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function."""
-    made = tf.function(function, autograph=False)
+def compiled(function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
+    """Compiles a function; only once, if `signature` has the specs of its arguments."""
+    made = tf.function(function, autograph=False, input_signature=signature)
     # TensorFlow counts traces by place in the source, over all Estimators of the process, and
     # warns of the fifth. Ours are counted for each loop, in `traces`.
     made._omit_frequent_tracing_warning = True
@@ -219,10 +219,24 @@ def root_name_scope() -> Any:
 
 def assigned_handles(graph: Any) -> list[Any]:
     """Returns the resource handles that operations of a function graph write to."""
+    return _handles(graph, lambda type_: type_ in ("AssignVariableOp", "AssignAddVariableOp"))
+
+
+def touched_handles(graph: Any) -> list[Any]:
+    """Returns the resource handles that may be written to.
+
+    A function that is called, or a branch, may write to all that it is handed.
+    """
+    return _handles(graph, lambda type_: type_ not in ("ReadVariableOp", "VariableShape"))
+
+
+def _handles(graph: Any, wanted: Callable[[str], bool]) -> list[Any]:
     outer = {id(inner): external for external, inner in graph.captures}
-    written = [
-        op.inputs[0]
+    handles = [
+        handle
         for op in graph.get_operations()
-        if op.type in ("AssignVariableOp", "AssignAddVariableOp")
+        if wanted(op.type)
+        for handle in op.inputs
+        if handle.dtype == tf.resource
     ]
-    return [outer.get(id(handle), handle) for handle in written]
+    return [outer.get(id(handle), handle) for handle in handles]
