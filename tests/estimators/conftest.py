@@ -12,7 +12,7 @@ from estimators import Estimator, EstimatorSpec, Hook, ModeKeys, RunConfig, mini
 from estimators.checkpoints import CheckpointStore
 from estimators.optimizers import SGD
 
-ROWS = [1.0, 2.0, 3.0]
+ROWS = [[1.0], [2.0], [3.0]]
 
 
 def line_fn(features, labels, mode, params):

@@ -290,7 +290,7 @@ def test_run_eagerly_is_the_same_run(line):
     assert not graph_only[-1]
     assert estimator.get_variable_value("w") == pytest.approx(0.66, abs=1e-6)
     assert estimator.evaluate(line.data)["loss"] == pytest.approx(0.8804991, abs=1e-6)
-    assert [float(p["y"]) for p in estimator.predict(line.data)] == pytest.approx(
+    assert [p["y"].item() for p in estimator.predict(line.data)] == pytest.approx(
         [0.53, 1.19, 1.85]
     )
 
