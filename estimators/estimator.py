@@ -24,6 +24,7 @@ from estimators.pipeline import Pipeline
 from estimators.program import ModelFnCaller
 from estimators.spec import ModeKeys
 from estimators.warm_start import WarmStartSettings, as_settings
+from estimators.workers import with_strategy
 
 
 class Estimator:
@@ -72,7 +73,7 @@ class Estimator:
     ) -> None:
         if model_fn is None:
             raise ValueError("model_fn must be provided to Estimator.")
-        self._config = _with_model_dir(config, model_dir)
+        self._config = with_strategy(_with_model_dir(config, model_dir))
         self._params = copy.deepcopy(dict(params or {}))
         self._caller = ModelFnCaller(model_fn, self._params, self._config)
         self._warm_start = as_settings(warm_start_from)

@@ -237,7 +237,10 @@ class Pace:
 
 
 def run_with_hooks(
-    run: Any, advance: Callable[[int], Outputs | None], hooks: Sequence[Hook]
+    run: Any,
+    advance: Callable[[int], Outputs | None],
+    hooks: Sequence[Hook],
+    agree: Callable[[int], int] = lambda limit: limit,
 ) -> Outputs | None:
     """The outer loop.
 
@@ -245,6 +248,7 @@ def run_with_hooks(
         run: what hooks see of the run: see `hooks.base.Run`.
         advance: runs up to so many steps in one call; None when the data has ended before any.
         hooks: in the order in which they are called at one step.
+        agree: makes all workers run the same number of steps in the next call; 0 ends the run.
 
     Returns:
         The outputs of the last step; None when there was none.
@@ -252,9 +256,7 @@ def run_with_hooks(
     for hook in hooks:
         hook.begin(run)
     dues, pace, last = DueSteps(hooks, run.step), Pace(run.clock), None
-    while not run.stop_reason and (run.last_step is None or run.step < run.last_step):
-        limit = min(dues.nearest(), run.last_step or _ENDLESS) - run.step
-        limit = max(1, min(limit, pace.steps))
+    while limit := agree(_next_call(run, dues.nearest(), pace.steps)):
         step, begun = run.step, run.clock.monotonic()
         outputs = advance(limit)
         pace.measured(run.step - step, run.clock.monotonic() - begun)
@@ -266,6 +268,14 @@ def run_with_hooks(
     for hook in hooks:
         hook.end(run)
     return last
+
+
+def _next_call(run: Any, due: int, longest: int) -> int:
+    """Returns how many steps to run before a hook is due; 0 when the run is over."""
+    last_step = _ENDLESS if run.last_step is None else run.last_step
+    if run.stop_reason or run.step >= last_step:
+        return 0
+    return max(1, min(due - run.step, last_step - run.step, longest))
 
 
 def fetched_by_hook(users: Sequence[Hook], bound: Bound, outputs: Any) -> dict[Any, Any]:

@@ -24,6 +24,7 @@ from estimators.program import Bound, ModelFnCaller, Program
 from estimators.spec import ModeKeys
 from estimators.variables import GLOBAL_STEP, VariableStore
 from estimators.warm_start import WarmStartSettings
+from estimators.workers import Workers
 
 
 class Model:
@@ -52,11 +53,13 @@ class Model:
         self.clock = clock
         self.warm_start_settings = warm_start_settings
         self.store = VariableStore(config.strategy)
+        self.workers = Workers(config.strategy, config.cluster)
         self.checkpoints = CheckpointStore(
             str(config.model_dir),
             keep_max=config.keep_checkpoint_max,
             keep_every_n_hours=config.keep_checkpoint_every_n_hours,
             clock=clock,
+            read_only=not config.is_chief,
         )
         self.last_evaluation: Metrics | None = None
         self.is_training = False

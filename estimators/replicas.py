@@ -23,8 +23,3 @@ def local_ids(strategy: Strategy) -> tuple[int, ...]:
 def _id() -> Tensor:
     context = tf.distribute.get_replica_context()
     return tf.convert_to_tensor(context.replica_id_in_sync_group)
-
-
-def workers(strategy: Strategy) -> int:
-    """Returns the number of processes that the strategy's replicas are spread over."""
-    return int(strategy.num_replicas_in_sync) // len(local_ids(strategy))

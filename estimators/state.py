@@ -6,7 +6,9 @@ the data is a file beside them; what hooks remember is in its manifest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import collections
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import logging
@@ -14,19 +16,22 @@ from absl import logging
 from estimators.aliases import Dataset
 from estimators.checkpoints import (
     Checkpoint,
+    CheckpointStore,
     IteratorNotSaveableError,
     iterator_sidecar,
     restore_iterator,
     worker_sidecar,
 )
+from estimators.checkpoints.naming import checkpoint_name
 from estimators.hooks.base import Hook
 from estimators.program import Bound
 from estimators.variables import GLOBAL_STEP
+from estimators.workers import Workers
 
 if TYPE_CHECKING:
     from estimators.model import Model
 
-_FINISHED, _HOOKS, _BATCHES = "finished", "hooks", "batches_read"
+_FINISHED, _HOOKS = "finished", "hooks"
 
 
 def commit(
@@ -44,30 +49,60 @@ def commit(
     Returns:
         The prefix of the checkpoint.
     """
+    step, folder, workers = model.step, model.checkpoints.model_dir, model.workers
     names = [GLOBAL_STEP, *(name for name in bound.names if name != GLOBAL_STEP)]
-    present = model.checkpoints.latest()
-    if present and present.step == model.step and present.metadata.get(_FINISHED) == finished:
-        return present.prefix
-    metadata = {_FINISHED: finished, _HOOKS: hook_states(hooks)}
-    sidecars = {worker_sidecar(0, 1): iterator_sidecar(iterator)}
-    values = model.store.read(names)
-    try:
-        prefix = model.checkpoints.commit(model.step, values, sidecars=sidecars, metadata=metadata)
-    except IteratorNotSaveableError as error:
-        logging.log_first_n(
-            logging.WARNING, "The position in the data cannot be saved: %s", 1, error
+    prefix = os.path.join(folder, checkpoint_name(step))
+    if workers.chief_says(workers.is_chief and _is_committed(model.checkpoints, step, finished)):
+        return prefix
+    all_wrote = workers.all_say(_write_position(model, step, iterator))
+    if workers.is_chief:
+        model.checkpoints.commit(
+            step,
+            model.store.read(names),
+            bound=_positions(workers.count) if all_wrote else (),
+            metadata={_FINISHED: finished, _HOOKS: hook_states(hooks)},
         )
-        prefix = model.checkpoints.commit(model.step, values, metadata=metadata)
+    workers.wait()
     model.in_memory_is(prefix, names)
     return prefix
 
 
-def resume_input(checkpoint: Checkpoint | None, iterator: Any, dataset: Dataset) -> Any:
+def _is_committed(store: CheckpointStore, step: int, finished: bool) -> bool:
+    present = store.latest()
+    if present is None or present.step != step:
+        return False
+    return bool(present.metadata.get(_FINISHED)) == finished
+
+
+def _positions(workers: int) -> list[str]:
+    """Returns the names of the positions in the data, one for each worker."""
+    return [worker_sidecar(worker, workers) for worker in range(workers)]
+
+
+def _write_position(model: Model, step: int, iterator: Any) -> bool:
+    """Writes this worker's position in the data for the chief to commit; says whether it could."""
+    # The store of a worker that is not the chief only reads: it must clear nothing away.
+    store = CheckpointStore(model.checkpoints.model_dir)
+    name = worker_sidecar(model.workers.index, model.workers.count)
+    try:
+        store.write_sidecar(step, name, iterator_sidecar(iterator))
+    except IteratorNotSaveableError as error:
+        logging.log_first_n(
+            logging.WARNING, "The position in the data cannot be saved: %s", 1, error
+        )
+        return False
+    return True
+
+
+def resume_input(
+    checkpoint: Checkpoint | None, iterator: Any, dataset: Dataset, workers: Workers
+) -> Any:
     """Returns an iterator at the position that the interrupted run had reached.
 
-    A run that came to its end starts its data afresh the next time, as in tf.estimator.
+    A run that came to its end starts its data afresh the next time, as in tf.estimator; and so does
+    one that goes on with another number of workers.
     """
-    name = worker_sidecar(0, 1)
+    name = worker_sidecar(workers.index, workers.count)
     if checkpoint is None or checkpoint.metadata.get(_FINISHED, True):
         return iterator
     if name not in checkpoint.sidecars:
@@ -87,7 +122,7 @@ def resume_input(checkpoint: Checkpoint | None, iterator: Any, dataset: Dataset)
 
 def hook_states(hooks: Sequence[Hook]) -> Mapping[str, Any]:
     """Returns what hooks remember, under keys that the same command finds again."""
-    return {f"{i}:{type(hook).__name__}": hook.state() for i, hook in enumerate(hooks)}
+    return {key: hook.state() for key, hook in _keyed(hooks)}
 
 
 def restore_hooks(checkpoint: Checkpoint | None, hooks: Sequence[Hook]) -> None:
@@ -95,7 +130,15 @@ def restore_hooks(checkpoint: Checkpoint | None, hooks: Sequence[Hook]) -> None:
     if checkpoint is None or checkpoint.metadata.get(_FINISHED, True):
         return
     states = checkpoint.metadata.get(_HOOKS, {})
-    for i, hook in enumerate(hooks):
-        remembered = states.get(f"{i}:{type(hook).__name__}")
-        if remembered:
-            hook.restore(remembered)
+    for key, hook in _keyed(hooks):
+        if states.get(key):
+            hook.restore(states[key])
+
+
+def _keyed(hooks: Sequence[Hook]) -> Iterator[tuple[str, Hook]]:
+    """Yields hooks by type and number of that type: the chief has more types than the others."""
+    seen: collections.Counter[str] = collections.Counter()
+    for hook in hooks:
+        kind = type(hook).__name__
+        yield f"{kind}:{seen[kind]}", hook
+        seen[kind] += 1

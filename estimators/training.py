@@ -10,13 +10,15 @@ import tensorflow as tf
 from absl import logging
 
 from estimators import hooks as hooks_lib
-from estimators import loops, pipeline, replicas, state
+from estimators import loops, pipeline, state
 from estimators.aliases import InputFn, Metrics
-from estimators.clock import Clock
+from estimators.checkpoints import Checkpoint
+from estimators.errors import CheckpointError
 from estimators.hooks.base import Hook, Outputs
 from estimators.model import Model
 from estimators.program import Bound
 from estimators.spec import ModeKeys
+from estimators.workers import CommonClock
 from estimators.writers import EventWriter, NullWriter, Writer
 
 
@@ -68,6 +70,7 @@ class TrainRun:
             self.last_step = self.first_step + plan.steps
         self.stop_reason = ""
         self.ended = False
+        self.clock = CommonClock(model.clock, model.workers)
         self._writer: Writer = EventWriter(self.model_dir) if self.is_chief else NullWriter()
 
     @property
@@ -79,11 +82,6 @@ class TrainRun:
     def is_chief(self) -> bool:
         """Whether this process writes checkpoints and events."""
         return bool(self._model.config.is_chief)
-
-    @property
-    def clock(self) -> Clock:
-        """The time of this run."""
-        return self._model.clock
 
     @property
     def writer(self) -> Writer:
@@ -132,8 +130,7 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
         plan: what is asked.
         evaluate: evaluates with the values in memory, for hooks that want to.
     """
-    model.checkpoints.check_writable()
-    checkpoint = model.checkpoints.latest()
+    checkpoint = _checkpoint_to_resume(model)
     if plan.max_steps is not None and checkpoint and checkpoint.step >= plan.max_steps:
         logging.info(
             "Skipping training since max_steps has already saved: step %d of %d in %s.",
@@ -153,7 +150,7 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
     bound = loop.program.bound
     iterator = iter(dataset)
     model.restore(bound, checkpoint, training=True)
-    resumed = state.resume_input(checkpoint, iterator, dataset)
+    resumed = state.resume_input(checkpoint, iterator, dataset, model.workers)
     run = TrainRun(model, bound, resumed, plan=plan, evaluate=evaluate)
     hooks = _assemble(model, bound, plan)
     run.take_hooks(hooks)
@@ -161,7 +158,7 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
     advance = _advance(run, loop, resumed, model=model, users=plan.hooks)
     model.is_training = True
     try:
-        last = loops.run_with_hooks(run, advance, hooks)
+        last = loops.run_with_hooks(run, advance, hooks, model.workers.least)
     finally:
         model.is_training = False
     run.writer.flush()
@@ -174,13 +171,36 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
         logging.info("Loss for final step: %s.", last.loss)
 
 
+def _checkpoint_to_resume(model: Model) -> Checkpoint | None:
+    """Returns the newest checkpoint, the same for all workers.
+
+    Raises:
+        CheckpointError: model_dir cannot be written, or its checkpoints cannot be read, or the
+            workers have different ones.
+    """
+    workers, checkpoint = model.workers, None
+    if workers.is_chief:
+        # First and alone: this clears away what a killed save left.
+        model.checkpoints.check_writable()
+        checkpoint = model.checkpoints.latest()
+    workers.wait()
+    if not workers.is_chief:
+        checkpoint = model.checkpoints.latest()
+    steps = [int(step) for step in workers.everyones(checkpoint.step if checkpoint else -1)]
+    if len(set(steps)) > 1:
+        raise CheckpointError(
+            f"The workers find different checkpoints in {model.config.model_dir}: the newest "
+            f"steps are {steps} (-1: none), the chief's first. model_dir must be one folder that "
+            "all of them share."
+        )
+    return checkpoint
+
+
 def _input_context(model: Model) -> Any:
-    strategy = model.store.strategy
-    workers = replicas.workers(strategy)
     return tf.distribute.InputContext(
-        num_input_pipelines=workers,
-        input_pipeline_id=model.config.cluster.worker_index if workers > 1 else 0,
-        num_replicas_in_sync=strategy.num_replicas_in_sync,
+        num_input_pipelines=model.workers.count,
+        input_pipeline_id=model.workers.index,
+        num_replicas_in_sync=model.store.strategy.num_replicas_in_sync,
     )
 
 
@@ -212,7 +232,7 @@ def _assemble(model: Model, bound: Bound, plan: Plan) -> list[Hook]:
             "RunConfig's save_checkpoints_steps and save_checkpoints_secs."
         )
     for saver in savers[:1]:
-        saver.add_listeners(plan.listeners)
+        saver.add_listeners(plan.listeners if chief else ())
     return hooks + savers
 
 
@@ -232,6 +252,7 @@ def _advance(
             raise
         run.step = model.step
         run.ended = done < limit
+        run.clock.meet()
         if not done:
             return None
         model.changed()
