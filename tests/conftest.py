@@ -20,6 +20,11 @@ def pytest_configure(config):
     logging.set_verbosity(logging.WARNING)
 
 
+def pytest_collection_modifyitems(items):
+    """Puts tests that start processes last: what is broken shows early."""
+    items.sort(key=lambda item: item.get_closest_marker("processes") is not None)
+
+
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
     """Without a cluster, whatever machine runs the tests."""
