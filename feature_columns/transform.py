@@ -45,6 +45,7 @@ class Transform:
         for column in column_lists.as_columns(columns):
             self._add(column)
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert
     def __call__(self, features: Features) -> dict[str, Tensor]:
         """Transforms a batch.
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import tensorflow as tf
+
 import feature_columns as fc
 from estimators import EstimatorSpec, Head, ModeKeys, Part, group, minimize
 from premade.networks import LinearModel
@@ -40,6 +42,7 @@ class Preprocess:
     transform: fc.Transform
     passed_on: tuple[str, ...] | None = ()
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert
     def __call__(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns what the networks and the head read of a batch of raw features."""
         if not isinstance(features, Mapping):

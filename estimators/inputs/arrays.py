@@ -40,6 +40,7 @@ class ArrayInputFn:
     read: Callable[[], Any]
     options: ReadOptions
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert
     def __call__(self, config: Any = None, input_context: Any = None) -> Dataset:
         """Returns the dataset of `features` or `(features, labels)`, in batches.
 
@@ -94,6 +95,7 @@ class ArrayInputFn:
         with tf.init_scope(), tf.device("CPU:0"):
             return Table.pack(self.read())
 
+    @tf.autograph.experimental.do_not_convert
     def _read_preprocessed(self, preprocess_fn: PreprocessFn) -> Any:
         table = self._table
         has_labels = isinstance(table.gather(tf.constant([0])), tuple)

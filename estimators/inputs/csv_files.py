@@ -104,6 +104,7 @@ class CsvInputFn:
     infer_rows: int
     shuffle_buffer_size: int
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert
     def __call__(self, config: Any = None, input_context: Any = None) -> Dataset:
         """Returns the dataset of `features` or `(features, labels)`, in batches."""
         files = matching_files(self.file_pattern)

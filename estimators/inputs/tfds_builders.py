@@ -87,6 +87,7 @@ class TfdsInputFn:
     decoders: Any
     shuffle_buffer_size: int
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert
     def __call__(self, config: Any = None, input_context: Any = None) -> Dataset:
         """Returns the dataset of `features` or `(features, labels)`, in batches."""
         builder = self._prepared_builder()

@@ -85,6 +85,7 @@ class TFRecordInputFn:
     compression_type: str
     shuffle_buffer_size: int
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert
     def __call__(self, config: Any = None, input_context: Any = None) -> Dataset:
         """Returns the dataset of `features` or `(features, labels)`, in batches."""
         shard = Shard.of(input_context)
