@@ -22,7 +22,7 @@ from estimators.loops import BatchFunction, StepLoop
 from estimators.pipeline import Pipeline
 from estimators.program import Bound, ModelFnCaller, Program
 from estimators.spec import ModeKeys
-from estimators.variables import GLOBAL_STEP, VariableStore
+from estimators.variables import VariableStore
 from estimators.warm_start import WarmStartSettings
 from estimators.workers import Workers
 
@@ -98,7 +98,10 @@ class Model:
         key = (mode, _key(dataset.element_spec), _key(fetches))
         if key not in self._loops:
             program = self.bind(mode, pipeline.element_spec(dataset), fetches)
-            self._loops[key] = BatchFunction(program, fetches, eagerly=self.config.run_eagerly)
+            features, _ = pipeline.element_spec(dataset)
+            self._loops[key] = BatchFunction(
+                program, fetches, features=features, eagerly=self.config.run_eagerly
+            )
         function = self._loops[key]
         assert isinstance(function, BatchFunction)
         return function
@@ -130,7 +133,7 @@ class Model:
         Raises:
             IncompatibleCheckpointError: the checkpoint holds other variables or shapes.
         """
-        names = [GLOBAL_STEP, *(n for n in bound.names if n != GLOBAL_STEP)]
+        names = bound.state_names
         if checkpoint is None:
             self._warm_start(names)
             return
@@ -153,14 +156,15 @@ class Model:
         then put back behind the block.
         """
         before, source = None, dict(self._source)
+        names = bound.state_names
         if self.is_training:
-            before = self.store.read(bound.names)
+            before = self.store.read(names)
         self.restore(bound, checkpoint, training=False)
         try:
             yield
         finally:
             if before is not None and self._source != source:
-                self.store.write(before, bound.names)
+                self.store.write(before, names)
                 self._source = source
 
     def _warm_start(self, names: Sequence[str]) -> None:

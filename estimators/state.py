@@ -25,7 +25,6 @@ from estimators.checkpoints import (
 from estimators.checkpoints.naming import checkpoint_name
 from estimators.hooks.base import Hook
 from estimators.program import Bound
-from estimators.variables import GLOBAL_STEP
 from estimators.workers import Workers
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def commit(
         The prefix of the checkpoint.
     """
     step, folder, workers = model.step, model.checkpoints.model_dir, model.workers
-    names = [GLOBAL_STEP, *(name for name in bound.names if name != GLOBAL_STEP)]
+    names = bound.state_names
     prefix = os.path.join(folder, checkpoint_name(step))
     if workers.chief_says(workers.is_chief and _is_committed(model.checkpoints, step, finished)):
         return prefix
