@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from estimators import loops, pipeline
+from estimators import loops, pipeline, tracing
 from estimators.aliases import InputFn, Metrics
 from estimators.checkpoints import Checkpoint
 from estimators.hooks import Hook, Outputs
@@ -69,7 +69,7 @@ def evaluate(
     fetches = [hook.fetches() for hook in asked.hooks]
     loop = model.step_loop(ModeKeys.EVAL, dataset, fetches)
     bound = loop.program.bound
-    _check_names(bound)
+    _check_metrics(bound)
     writer: Writer = EventWriter(asked.events) if model.workers.is_chief else NullWriter()
     run = PassRun(model, ModeKeys.EVAL, batches=asked.steps, writer=writer)
     advance = _Advance(run, loop, iter(dataset), asked.hooks)
@@ -114,12 +114,26 @@ class _Advance:
         return Outputs(step=self._run.step, loss=float(outputs["loss"]), fetched=fetched)
 
 
-def _check_names(bound: Bound) -> None:
+def _check_metrics(bound: Bound) -> None:
     for name in _RESERVED & set(bound.spec.eval_metric_ops):
         raise ValueError(
             f'Metric with name "{name}" is not allowed, because Estimator already defines a '
             "default metric with the same name. Rename it in eval_metric_ops."
         )
+    touched = {id(handle) for handle in tracing.touched_handles(bound.graph)}
+    for name, metric in bound.spec.eval_metric_ops.items():
+        handles = [variable.handle for variable in _state_of(metric)]
+        if handles and not any(id(handle) in touched for handle in handles):
+            raise ValueError(
+                f'Please call update_state(...) on the "{name}" metric in the body of model_fn: '
+                "it would stay as it is made."
+            )
+
+
+def _state_of(metric: Any) -> list[Any]:
+    """Returns the variables of a Keras metric; none of a pair of tensors."""
+    variables = getattr(metric, "variables", ())
+    return [v if isinstance(v, tf.Variable) else v.value for v in variables]
 
 
 def _results(bound: Bound, outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,15 +147,32 @@ def _results(bound: Bound, outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_events(writer: Writer, results: Metrics, checkpoint: Checkpoint | None) -> None:
-    scalars = {
-        name: float(value)
-        for name, value in results.items()
-        if name != "global_step" and np.ndim(value) == 0
-    }
+    """Writes numbers and arrays; and summaries that a metric made, under the metric's name."""
+    values = {name: value for name, value in results.items() if name != "global_step"}
+    scalars = {name: float(v) for name, v in values.items() if isinstance(v, np.generic)}
+    others = tf.compat.v1.Summary()
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            others.value.add(tag=name, tensor=tf.make_tensor_proto(value))
+        elif isinstance(value, bytes):
+            others.value.extend(_made_summaries(name, value))
     step = int(results["global_step"])
     writer.scalars(step, scalars)
+    if others.value:
+        writer.summary(step, others.SerializeToString())
     if checkpoint is not None:
         writer.text(step, "checkpoint_path", checkpoint.prefix)
     writer.flush()
     line = ", ".join(f"{name} = {value:.6g}" for name, value in scalars.items())
     logging.info("Evaluation at step %d: %s", step, line)
+
+
+def _made_summaries(name: str, serialized: bytes) -> list[Any]:
+    """Returns the values of a serialized summary; none of any other text."""
+    try:
+        summary = tf.compat.v1.Summary.FromString(serialized)
+    except Exception:  # DecodeError of protobuf, which is nothing that we import.
+        return []
+    for i, value in enumerate(summary.value):
+        value.tag = f"{name}/{i}"
+    return list(summary.value)
