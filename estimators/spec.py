@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from estimators.aliases import InputFn, Tensor, Variable
+from estimators.optimizers import Group, Minimize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +71,23 @@ def _dict_of_tensors(predictions: Any) -> Any:
     return predictions
 
 
+def _check_train_op(train_op: Any) -> None:
+    kinds = (
+        Minimize,
+        Group,
+        tf.Operation,
+        tf.Variable,
+        keras.Variable,
+        tf.distribute.DistributedValues,
+    )
+    if not (isinstance(train_op, kinds) or tf.is_tensor(train_op) or callable(train_op)):
+        raise TypeError(
+            "`train_op` must be what estimators.minimize or estimators.group returns, a function "
+            "without arguments, or an Operation or Tensor made in the body, got "
+            f"{type(train_op).__name__}: {train_op!r}."
+        )
+
+
 def _is_metric(value: Any) -> bool:
     is_pair = isinstance(value, tuple | list) and len(value) == 2
     return is_pair or all(hasattr(value, name) for name in ("update_state", "result"))
@@ -77,7 +96,7 @@ def _is_metric(value: Any) -> bool:
 def _hooks(name: str, hooks: Iterable[Any] | None) -> tuple[Any, ...]:
     hooks = tuple(hooks or ())
     for hook in hooks:
-        if not callable(getattr(hook, "begin", None)):
+        if isinstance(hook, type) or not callable(getattr(hook, "begin", None)):
             raise TypeError(
                 f"`{name}` must hold hooks (estimators.Hook or SessionRunHook), "
                 f"got {type(hook).__name__}: {hook!r}."
@@ -138,6 +157,8 @@ class EstimatorSpec:
         self._require_fields_of_the_mode()
         if self.loss is not None:
             self._set("loss", _scalar_loss(self.loss))
+        if self.train_op is not None:
+            _check_train_op(self.train_op)
         self._set("predictions", _dict_of_tensors(self.predictions))
         self._check_metrics()
         if self.scaffold is not None:
@@ -274,8 +295,9 @@ class EvalSpec:
 def _exporters(exporters: Any) -> tuple[Any, ...]:
     if exporters is None:
         return ()
-    exporters = (exporters,) if hasattr(exporters, "export") else tuple(exporters)
-    names = []
+    if hasattr(exporters, "export") or not isinstance(exporters, Iterable):
+        exporters = (exporters,)
+    exporters, names = tuple(exporters), []
     for exporter in exporters:
         if not callable(getattr(exporter, "export", None)):
             raise TypeError(f"`exporters` must be Exporters, given: {exporter!r}")
