@@ -76,7 +76,8 @@ class ModelFnCaller:
         given = {"labels": labels, "mode": mode, "params": self.params, "config": self.config}
         if labels is not None and "labels" not in names:
             raise ValueError("model_fn does not take labels, but input_fn returns labels.")
-        spec = self.model_fn(features, **{k: v for k, v in given.items() if k in names})
+        # By name, because a partial may have bound an argument in front of it.
+        spec = self.model_fn(features=features, **{k: v for k, v in given.items() if k in names})
         if not isinstance(spec, EstimatorSpec):
             raise ValueError(
                 f"model_fn should return an EstimatorSpec, got {type(spec).__name__}: {spec!r}."
