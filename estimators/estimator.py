@@ -60,6 +60,18 @@ class Estimator:
         0.0
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuses members that would change what other members rely on, as tf.estimator did."""
+        super().__init_subclass__(**kwargs)
+        allowed = ("model_fn", "latest_checkpoint")
+        overridden = [n for n in vars(cls) if n in vars(Estimator) and n not in allowed]
+        overridden = [name for name in overridden if not name.startswith("__")]
+        if overridden:
+            raise ValueError(
+                "Subclasses of Estimator cannot override members of Estimator. "
+                f"{cls.__name__} does override {overridden}. Give another model_fn, or hooks."
+            )
+
     def __init__(
         self,
         model_fn: ModelFn,
