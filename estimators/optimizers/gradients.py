@@ -100,7 +100,10 @@ def sum_over_replicas(gradients: Sequence[Tensor]) -> list[Tensor]:
     if replicas_in_sync() == 1:
         return list(gradients)
     context = tf.distribute.get_replica_context()
-    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients)))
+    # On the replica's device: gradients lie where their operations happened to be placed, and only
+    # those that lie together are reduced together; for others each worker warns and waits apart.
+    placed = tf.nest.map_structure(tf.identity, list(gradients), expand_composites=True)
+    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, placed))
 
 
 def sum_repeated_rows(gradient: Tensor) -> Tensor:
