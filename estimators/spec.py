@@ -10,7 +10,6 @@ import keras
 import tensorflow as tf
 
 from estimators.aliases import InputFn, Tensor, Variable
-from estimators.optimizers import Group, Minimize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,15 +71,10 @@ def _dict_of_tensors(predictions: Any) -> Any:
 
 
 def _check_train_op(train_op: Any) -> None:
-    kinds = (
-        Minimize,
-        Group,
-        tf.Operation,
-        tf.Variable,
-        keras.Variable,
-        tf.distribute.DistributedValues,
-    )
-    if not (isinstance(train_op, kinds) or tf.is_tensor(train_op) or callable(train_op)):
+    is_description = dataclasses.is_dataclass(train_op)  # of optimizers, which are above us
+    kinds = tf.Operation, tf.Variable, keras.Variable, tf.distribute.DistributedValues
+    is_result = tf.is_tensor(train_op) or isinstance(train_op, kinds)
+    if not (is_description or is_result or callable(train_op)):
         raise TypeError(
             "`train_op` must be what estimators.minimize or estimators.group returns, a function "
             "without arguments, or an Operation or Tensor made in the body, got "
