@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimators import tracing
 from estimators.aliases import Dataset, Features, InputFn, Labels, Params, PreprocessFn
 from estimators.old_iterators import OldIterators
 from estimators.spec import ModeKeys
@@ -87,7 +88,9 @@ class Pipeline:
                 f"any of {sorted(given)}; bind the others with functools.partial."
             )
         iterators = OldIterators()
-        with tf.device("/cpu:0"), iterators.watched():
+        # Seeded, so that a `shuffle()` without a seed is the same in every run of one random seed.
+        seeded = tracing.seeded(self.config.tf_random_seed)
+        with tf.device("/cpu:0"), iterators.watched(), seeded:
             data = input_fn(**{k: v for k, v in given.items() if k in parameters})
             return iterators.dataset_of(data)
 
