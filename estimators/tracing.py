@@ -190,7 +190,10 @@ def evaluated(tensor: Any) -> Any:
         return lifted[tensor]
 
     with tf.init_scope():
-        return tf.function(copy, autograph=False)()
+        try:
+            return tf.function(copy, autograph=False)()
+        except Exception as error:  # UnliftableError, which has no public name
+            raise ValueError(f"{tensor.name} depends on the batch: {error}") from error
 
 
 def is_metric_variable(asked: Mapping[str, Any]) -> bool:

@@ -147,7 +147,7 @@ class VariableStore:
             )
         is_model, initial = not tracing.is_metric_variable(asked), asked["initial_value"]
         if tf.is_tensor(initial) and not hasattr(initial, "numpy"):
-            asked["initial_value"] = tracing.evaluated(initial)
+            asked["initial_value"] = _evaluated(name, initial)
         asked = {**asked, "name": name, "collections": None}
         with tf.init_scope(), tracing.root_name_scope():
             if is_model and requests.mode != ModeKeys.TRAIN:
@@ -259,6 +259,16 @@ class VariableStore:
             components = getattr(self._variables[name], "values", (self._variables[name],))
             for replica, component in zip(local, components, strict=True):
                 component.assign_add(tf.cast([0, replica << 24], component.dtype))
+
+
+def _evaluated(name: str, initial: Tensor) -> Tensor:
+    try:
+        return tracing.evaluated(initial)
+    except ValueError as error:
+        raise ValueError(
+            f"The variable {name!r} must have an initial value that needs no features, labels or "
+            f"other variables: {error}"
+        ) from error
 
 
 def _primary(variable: Variable) -> Tensor:
