@@ -181,7 +181,8 @@ class _Adapter(Hook):
         self._hook.after_run(self._context, SessionRunValues(results))
         self._pass_on_stop(run)
         if run.step != run.last_step:
-            self._before_run()
+            with _graph_of_names():
+                self._before_run()
             self._pass_on_stop(run)
 
     def _asked_of(self, outputs: Outputs) -> list[Any]:
