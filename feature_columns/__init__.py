@@ -31,6 +31,8 @@ from feature_columns.identity import (
 )
 from feature_columns.indicator import indicator_column as indicator_column
 from feature_columns.linear_model import LinearModel as LinearModel
+from feature_columns.normalizers import LogScale as LogScale
+from feature_columns.normalizers import Standardize as Standardize
 from feature_columns.numeric import numeric_column as numeric_column
 from feature_columns.parsing import make_parse_example_spec as make_parse_example_spec
 from feature_columns.transform import Transform as Transform
@@ -48,6 +50,8 @@ __all__ = [
     "FeatureColumn",
     "FusedPart",
     "LinearModel",
+    "LogScale",
+    "Standardize",
     "Transform",
     "bucketized_column",
     "categorical_column_with_hash_bucket",
