@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimators import body_summaries, tracing
+from estimators import body_random, body_summaries, tracing
 from estimators.aliases import Features, Labels, ModelFn, Params, Strategy, Tensor
 from estimators.hooks import Hook, as_hook
 from estimators.optimizers import Group, Minimize, apply_minimize
@@ -216,7 +216,9 @@ class Program:
         """
         requests = Requests(self._mode, may_create=False)
         recording = self._recorder.recording() if self._recorder else body_summaries.silenced()
-        with self._serving(requests), recording:
+        seed = self._seed if self._mode == ModeKeys.TRAIN else None
+        random = body_random.derived(seed, self._store.global_step)
+        with self._serving(requests), recording, random:
             outputs = self._run_body(features, labels, requests, fetches)
             if self._mode == ModeKeys.TRAIN and not self.bound.steps_itself:
                 self._store.global_step.assign_add(1)

@@ -9,6 +9,12 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kills", type=int, default=3, help="how often the training of tests/faults is killed"
+    )
+
+
 def pytest_configure(config):
     import tensorflow as tf
     from absl import flags, logging

@@ -1,0 +1,36 @@
+"""kill -9 at random moments, the same command again: bit for bit the run that was never killed."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from estimators.checkpoints import Checkpoint
+
+STEPS_PER_KILL = 500
+LONGEST_SECS = 0.8
+
+
+@pytest.mark.processes
+def test_killed_runs_end_bit_identical(train_script, tmp_path, pytestconfig):
+    kills = pytestconfig.getoption("kills")
+    steps, moments = STEPS_PER_KILL * (kills + 1), random.Random(kills)
+    never_killed, killed = tmp_path / "never_killed", tmp_path / "killed"
+    train_script(never_killed, steps).finish()
+    script = train_script(killed, steps)
+
+    reached = []
+    for _ in range(kills):
+        assert script.killed(moments.uniform(0.0, LONGEST_SECS)), f"done too soon: {reached}"
+        reached.append(Checkpoint.open(killed).step)
+    script.finish()
+
+    expected, found = Checkpoint.open(never_killed), Checkpoint.open(killed)
+    assert found.step == expected.step == steps
+    assert 0 <= min(reached) < max(reached) < steps
+    values = found.read_all()
+    assert values.keys() == expected.names_to_shapes().keys()
+    for name, value in expected.read_all().items():
+        np.testing.assert_array_equal(values[name], value, err_msg=f"{name} after {reached}")
