@@ -116,7 +116,7 @@ class Evaluations:
         self.estimator = estimator
         self.specs = specs
         self.max_steps = max_steps
-        self.last_step: int | None = None
+        self._steps: dict[str | None, int] = {}
         self._metrics: dict[str | None, Metrics] = {}
         self._exports: dict[str | None, list[Any]] = {}
 
@@ -130,21 +130,26 @@ class Evaluations:
             return self._metrics[name], self._exports[name]
         return dict(self._metrics), dict(self._exports)
 
-    def run(self, checkpoint_path: str, step: int) -> None:
-        """Evaluates one checkpoint by all specs."""
-        if step == self.last_step:
+    @property
+    def last_step(self) -> int | None:
+        """Step of the last checkpoint that all specs have evaluated."""
+        steps = [self._steps.get(spec.name) for spec in self.specs]
+        return None if None in steps else min(step for step in steps if step is not None)
+
+    def run(self, spec: EvalSpec, checkpoint_path: str, step: int) -> None:
+        """Evaluates one checkpoint by one spec, unless that was the last it did."""
+        if step == self._steps.get(spec.name):
             return
-        for spec in self.specs:
-            metrics = self.estimator.evaluate(
-                spec.input_fn,
-                steps=spec.steps,
-                hooks=spec.hooks,
-                checkpoint_path=checkpoint_path,
-                name=spec.name,
-            )
-            self._metrics[spec.name] = metrics
-            self._exports[spec.name] = self._export(spec, checkpoint_path, metrics, step)
-        self.last_step = step
+        metrics = self.estimator.evaluate(
+            spec.input_fn,
+            steps=spec.steps,
+            hooks=spec.hooks,
+            checkpoint_path=checkpoint_path,
+            name=spec.name,
+        )
+        self._metrics[spec.name] = metrics
+        self._exports[spec.name] = self._export(spec, checkpoint_path, metrics, step)
+        self._steps[spec.name] = step
 
     def _export(
         self, spec: EvalSpec, checkpoint_path: str, metrics: Mapping[str, Any], step: int
@@ -166,9 +171,9 @@ class Evaluations:
 class _AfterCheckpoints(CheckpointSaverListener):
     """Evaluates after a checkpoint, at most one each `throttle_secs`, and after the last."""
 
-    def __init__(self, evaluations: Evaluations, throttle_secs: float, clock: Clock) -> None:
+    def __init__(self, evaluations: Evaluations, spec: EvalSpec, clock: Clock) -> None:
         self._evaluations = evaluations
-        self._throttle_secs = throttle_secs
+        self._spec = spec
         self._clock = clock
         self._is_first_save = True
         self._evaluated_at: float | None = None
@@ -179,7 +184,7 @@ class _AfterCheckpoints(CheckpointSaverListener):
             self._is_first_save = False
             return
         now = self._clock.monotonic()
-        if self._evaluated_at is None or now - self._evaluated_at >= self._throttle_secs:
+        if self._evaluated_at is None or now - self._evaluated_at >= self._spec.throttle_secs:
             self._evaluate(global_step_value)
             self._evaluated_at = self._clock.monotonic()
 
@@ -190,14 +195,15 @@ class _AfterCheckpoints(CheckpointSaverListener):
     def _evaluate(self, step: int) -> None:
         path = self._evaluations.estimator.latest_checkpoint()
         if path is not None:
-            self._evaluations.run(path, step)
+            self._evaluations.run(self._spec, path, step)
 
 
 class _EverySteps(Hook):
     """Saves and evaluates each so many steps, and at the end."""
 
-    def __init__(self, evaluations: Evaluations, every_steps: int) -> None:
+    def __init__(self, evaluations: Evaluations, spec: EvalSpec, every_steps: int) -> None:
         self._evaluations = evaluations
+        self._spec = spec
         self._every_steps = every_steps
 
     def begin(self, run: Run) -> None:
@@ -210,24 +216,23 @@ class _EverySteps(Hook):
 
     def after(self, run: Run, outputs: Outputs) -> None:
         """Evaluates the checkpoint of this step."""
-        self._evaluations.run(run.save(), outputs.step)
+        self._evaluations.run(self._spec, run.save(), outputs.step)
 
     def end(self, run: Run) -> None:
         """Evaluates the last step."""
         if run.step > run.first_step:
-            self._evaluations.run(run.save(), run.step)
+            self._evaluations.run(self._spec, run.save(), run.step)
 
 
 def _train_locally(
     estimator: Estimator, train_spec: TrainSpec, evaluations: Evaluations, clock: Clock
 ) -> tuple[Any, Any]:
     hooks, listeners = list(train_spec.hooks), list(train_spec.saving_listeners)
-    every = [spec.every_steps for spec in evaluations.specs if spec.every_steps]
-    if every:
-        hooks.append(_EverySteps(evaluations, min(every)))
-    else:
-        throttle = min(spec.throttle_secs for spec in evaluations.specs)
-        listeners.append(_AfterCheckpoints(evaluations, throttle, clock))
+    for spec in evaluations.specs:
+        if spec.every_steps:
+            hooks.append(_EverySteps(evaluations, spec, spec.every_steps))
+        else:
+            listeners.append(_AfterCheckpoints(evaluations, spec, clock))
     estimator.train(
         train_spec.input_fn, hooks, max_steps=train_spec.max_steps, saving_listeners=listeners
     )
@@ -265,7 +270,8 @@ def _evaluate_newest(evaluations: Evaluations) -> bool:
         step = Checkpoint.open(path).step
         if step == evaluations.last_step:
             return False
-        evaluations.run(path, step)
+        for spec in evaluations.specs:
+            evaluations.run(spec, path, step)
     except CheckpointError as error:
         # The trainer may delete a checkpoint while it is being read; there is a newer one then.
         logging.info("Checkpoint %s is gone, looking for a newer one: %s", path, error)
