@@ -1,0 +1,1 @@
+"""What this project is measured against. Run from the root of the tree; never installed."""
