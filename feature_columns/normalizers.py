@@ -1,4 +1,4 @@
-"""Ready-made `normalizer_fn`s: values that compare, so that two columns with the same one are equal.
+"""Ready-made `normalizer_fn`s: values that compare, so that columns with the same one are equal.
 
 A lambda would do in a program; a configuration file needs something with a name and arguments.
 """

@@ -10,8 +10,9 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from estimators.cli import modes, registry
-from estimators.cli.batch_prediction import FORMATS, Job
+from estimators.cli.batch_prediction import Job
 from estimators.cli.experiment import Experiment
+from estimators.cli.row_formats import FORMATS
 from estimators.errors import EstimatorError
 
 _USER_ERRORS = (ValueError, TypeError, OSError, EstimatorError, tf.errors.OpError)

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import os
 import re
+import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -86,7 +87,7 @@ def parse(files: Sequence[str], bindings: Sequence[str]) -> None:
     try:
         with _quietly():
             gin.parse_config_files_and_bindings(list(files), list(bindings))
-    except (ValueError, SyntaxError, OSError) as error:
+    except (ValueError, SyntaxError, OSError, tokenize.TokenError) as error:
         raise ValueError(f"{error}{_hint(str(error))}") from error
 
 
