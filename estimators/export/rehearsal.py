@@ -124,11 +124,10 @@ def _features_and_predictions(
     graph: ServingGraph, feeds: Mapping[Any, Array]
 ) -> tuple[Any, dict[str, Array]]:
     """Returns the features of the golden batch, and what the graph predicts, if always the same."""
-    inputs = graph.receiver.receiver_tensors
-    fetches = {"features": graph.receiver.features, "predictions": graph.predictions}
-    ask = graph.pruned(inputs, fetches)
-    given = _tensors({key: feeds[tensor.ref()] for key, tensor in inputs.items()})
-    first, second = ask(**given), ask(**given)
+    inputs = list(graph.receiver.receiver_tensors.values())
+    ask = graph.answers(inputs)
+    given = [tf.constant(feeds[tensor.ref()], tensor.dtype) for tensor in inputs]
+    first, second = ask(*given), ask(*given)
     again = _arrays(second["predictions"])
     predictions = _arrays(first["predictions"])
     return first["features"], {

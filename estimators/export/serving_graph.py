@@ -7,8 +7,8 @@ A `tf.function` cannot be fed at placeholders that its own body makes. So the th
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import tensorflow as tf
@@ -49,28 +49,62 @@ class ServingGraph:
     signatures: Mapping[str, Signature]
     program: Program
     tables: tuple[Any, ...]
+    _answers: dict[Any, Callable[..., Any]] = field(default_factory=dict, repr=False)
 
-    def pruned(self, inputs: Mapping[str, Tensor], outputs: Any) -> Callable[..., Any]:
-        """Returns the part between some tensors as a concrete function of keyword arguments.
+    def answers(self, inputs: Sequence[Tensor]) -> Callable[..., Any]:
+        """Returns everything that follows from some placeholders, as a function of their values.
+
+        Pruning copies the graph operation by operation, in Python, which takes seconds. So it is
+        done once for each set of placeholders, and the signatures call the one result.
 
         Args:
-            inputs: tensors of the graph by keyword.
-            outputs: nested structure of tensors of the graph.
+            inputs: placeholders of the graph.
+
+        Returns:
+            A concrete function of one tensor for each placeholder. It returns the outputs of the
+            signatures that are fed by just these, by name; and, of the receiver's own
+            placeholders, also the features before preprocessing and the predictions.
         """
-        part = self.function.prune(list(inputs.values()), outputs)
+        key = tuple(id(tensor) for tensor in inputs)
+        if key not in self._answers:
+            wanted: dict[str, Any] = {
+                name: dict(signature.outputs)
+                for name, signature in self.signatures.items()
+                if {id(tensor) for tensor in signature.inputs.values()} == set(key)
+            }
+            if {id(tensor) for tensor in self.receiver.receiver_tensors.values()} == set(key):
+                wanted = {
+                    "signatures": wanted,
+                    "features": self.receiver.features,
+                    "predictions": self.predictions,
+                }
+            else:
+                wanted = {"signatures": wanted}
+            self._answers[key] = self.function.prune(list(inputs), wanted)
+        return self._answers[key]
+
+    @functools.cached_property
+    def answering(self) -> dict[str, Callable[..., Any]]:
+        """The concrete functions of the signatures, by name."""
+        return {name: self._answering(name) for name in self.signatures}
+
+    def _answering(self, name: str) -> Callable[..., Any]:
+        """Returns a signature as a concrete function of keyword arguments."""
+        inputs = self.signatures[name].inputs
+        answers = self.answers(list(inputs.values()))
+        ends: list[Any] = []
+
+        def call() -> None:
+            made = [tf.compat.v1.placeholder(t.dtype, t.shape) for t in inputs.values()]
+            outputs = answers(*made)["signatures"][name]
+            ends.extend((made, {key: tf.identity(value) for key, value in outputs.items()}))
+
+        part = tf.compat.v1.wrap_function(call, signature=[]).prune(*ends)
         # The same two lines are in TensorFlow's own loader of version 1 models: keywords are
         # else the names of operations, which feature keys cannot always be.
         part._arg_keywords = list(inputs)
         part._num_positional_args = 1 if len(inputs) == 1 else 0
         return part
-
-    @functools.cached_property
-    def answering(self) -> dict[str, Callable[..., Any]]:
-        """The concrete functions of the signatures, by name."""
-        return {
-            name: self.pruned(signature.inputs, dict(signature.outputs))
-            for name, signature in self.signatures.items()
-        }
 
 
 def trace(model: Model, receiver_fn: ReceiverFn) -> ServingGraph:
