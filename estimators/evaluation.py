@@ -20,7 +20,7 @@ from estimators.model import Model
 from estimators.passes import PassRun
 from estimators.program import Bound
 from estimators.spec import ModeKeys
-from estimators.writers import EventWriter, NullWriter, Writer
+from estimators.writers import Writer
 
 _RESERVED = {"loss", "global_step"}
 
@@ -70,7 +70,7 @@ def evaluate(
     loop = model.step_loop(ModeKeys.EVAL, dataset, fetches)
     bound = loop.program.bound
     _check_metrics(bound)
-    writer: Writer = EventWriter(asked.events) if model.workers.is_chief else NullWriter()
+    writer = model.writer(asked.events)
     run = PassRun(model, ModeKeys.EVAL, batches=asked.steps, writer=writer)
     advance = _Advance(run, loop, iter(dataset), asked.hooks)
     held = contextlib.nullcontext() if in_memory else model.holding(bound, checkpoint)

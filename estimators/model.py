@@ -25,6 +25,7 @@ from estimators.spec import ModeKeys
 from estimators.variables import VariableStore
 from estimators.warm_start import WarmStartSettings
 from estimators.workers import Workers
+from estimators.writers import EventWriter, NullWriter, Writer
 
 
 class Model:
@@ -63,6 +64,7 @@ class Model:
         )
         self.last_evaluation: Metrics | None = None
         self.is_training = False
+        self._writers: dict[str, Writer] = {}
         self._loops: dict[Any, StepLoop | BatchFunction] = {}
         self._source: dict[str, str] = {}
         self._warm_started: set[str] = set()
@@ -181,6 +183,13 @@ class Model:
     def changed(self) -> None:
         """Takes note that a step has changed the values in memory."""
         self._source.clear()
+
+    def writer(self, folder: str) -> Writer:
+        """Returns the event files of a folder: one for all runs, written by the chief only."""
+        if folder not in self._writers:
+            made = EventWriter(folder) if self.workers.is_chief else NullWriter()
+            self._writers[folder] = made
+        return self._writers[folder]
 
     def variable(self, name: str) -> Variable:
         """Returns a variable by name."""

@@ -19,7 +19,7 @@ from estimators.model import Model
 from estimators.program import Bound
 from estimators.spec import ModeKeys
 from estimators.workers import CommonClock
-from estimators.writers import EventWriter, NullWriter, Writer
+from estimators.writers import Writer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ class TrainRun:
         self.stop_reason = ""
         self.ended = False
         self.clock = CommonClock(model.clock, model.workers)
-        self._writer: Writer = EventWriter(self.model_dir) if self.is_chief else NullWriter()
+        self._writer = model.writer(self.model_dir)
 
     @property
     def model_dir(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import socket
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -80,6 +81,9 @@ class EventWriter:
     The file is created on the first write, so that asking for a writer leaves no empty files. The
     messages are `simple_value` scalars as tf.estimator wrote them: readers of old event files
     (early stopping, dashboards) look for exactly that, and `tf.summary` would write tensors.
+
+    `tf.compat.v1.summary.FileWriter` writes the same, with a thread and an open file that outlive
+    it: after a thousand evaluations a process had no more of either.
     """
 
     def __init__(self, directory: str) -> None:
@@ -92,15 +96,20 @@ class EventWriter:
         return self._directory
 
     def _write(self, step: int, summary: Any) -> None:
+        event = tf.compat.v1.Event(wall_time=time.time(), step=step, summary=summary)
         if self._events is None:
-            # FileWriter names its file by the second, so that two of one second would overwrite
-            # each other: a quick second evaluation would lose the first. Names sort by time.
-            suffix = f".{time.time_ns()}.{os.getpid()}"
-            with tf.Graph().as_default():  # FileWriter refuses to be made eagerly.
-                self._events = tf.compat.v1.summary.FileWriter(
-                    self._directory, filename_suffix=suffix
-                )
-        self._events.add_summary(summary, step)
+            self._events = self._open()
+        self._events.write(event.SerializeToString())
+
+    def _open(self) -> Any:
+        """Begins a file whose name no other writer has, not even of the same second."""
+        tf.io.gfile.makedirs(self._directory)
+        now = time.time_ns()
+        name = f"events.out.tfevents.{now // 10**9:010d}.{socket.gethostname()}.{os.getpid()}.{now}"
+        events = tf.io.TFRecordWriter(os.path.join(self._directory, name))
+        first = tf.compat.v1.Event(wall_time=now / 1e9, file_version="brain.Event:2")
+        events.write(first.SerializeToString())
+        return events
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes `simple_value` summaries."""

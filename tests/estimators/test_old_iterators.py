@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from estimators import RunConfig
 from estimators.pipeline import Pipeline
 
 v1 = tf.compat.v1.data
 
 
 def batches(input_fn, mode="train"):
-    return list(Pipeline({}, None).dataset(input_fn, mode).as_numpy_iterator())
+    return list(Pipeline({}, RunConfig()).dataset(input_fn, mode).as_numpy_iterator())
 
 
 def rows():
@@ -42,7 +43,7 @@ def test_computing_on_the_batch_is_refused_with_the_mend():
 
 
 def test_other_tensors_stand_for_themselves():
-    dataset = Pipeline({}, None).dataset(lambda: ({"x": tf.constant([1.0])}, None), "train")
+    dataset = Pipeline({}, RunConfig()).dataset(lambda: ({"x": tf.constant([1.0])}, None), "train")
     assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
 
 
