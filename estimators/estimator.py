@@ -137,13 +137,14 @@ class Estimator:
         """Returns an Estimator with another `model_fn` and everything else as here.
 
         Args:
-            model_fn: takes what it needs of `params` from this Estimator.
+            model_fn: takes `params`, if this Estimator has any.
             raw_in_evaluation: evaluation sees the features of `input_fn` beside what
                 `preprocess_fn` made of them.
         """
         made = Estimator(
             model_fn,
             config=self._config,
+            params=self._params,  # for an input_fn that asks for them
             warm_start_from=self._warm_start,
             preprocess_fn=self._preprocess_fn,
             clock=self._clock,
