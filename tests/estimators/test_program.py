@@ -1,4 +1,4 @@
-"""What a body may do: train operations of every kind, hooks of its own, tensors asked for by name."""
+"""What a body may do: train operations of any kind, hooks of its own, tensors asked for by name."""
 
 from __future__ import annotations
 
