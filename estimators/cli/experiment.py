@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import tensorflow as tf
+
 from estimators.aliases import InputFn
 from estimators.estimator import Estimator
 from estimators.export import Exporter, build_parsing_serving_input_receiver_fn
@@ -25,6 +27,10 @@ class Experiment:
         eval_every_steps: training steps between two evaluations, in mode train_and_eval.
         feature_spec: how a serialized tf.Example is parsed, by feature; it also says which columns
             of a csv file prediction reads, and as which type.
+        one_value_each: whether every feature has one value in each row, as in csv files and arrays.
+            A serialized tf.Example is then parsed to the same shape, a missing text to "". Without
+            it a missing text is no value at all, which a cross tells from "": the exported model
+            would answer otherwise than the one that was trained.
         exporters: run after each evaluation.
         best_possible: the best value that any model could reach, by metric, where it is known.
 
@@ -42,6 +48,7 @@ class Experiment:
     eval_steps: int | None = None
     eval_every_steps: int = 1000
     feature_spec: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    one_value_each: bool = False
     exporters: Sequence[Exporter] = ()
     best_possible: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
@@ -84,7 +91,7 @@ class Experiment:
         return build_parsing_serving_input_receiver_fn(self.parsing())
 
     def parsing(self) -> Mapping[str, Any]:
-        """Returns `feature_spec`.
+        """Returns how a serialized tf.Example is parsed, by feature.
 
         Raises:
             ValueError: there is none.
@@ -94,4 +101,14 @@ class Experiment:
                 "This mode must know the features, and the experiment does not say them. Bind "
                 "estimators.Experiment.feature_spec = @feature_columns.make_parse_example_spec()."
             )
-        return self.feature_spec
+        if not self.one_value_each:
+            return self.feature_spec
+        return {key: _one_value(parse) for key, parse in self.feature_spec.items()}
+
+
+def _one_value(parse: Any) -> Any:
+    """Returns a parser of one value where `parse` takes any number; no value is "" or -1."""
+    if not isinstance(parse, tf.io.VarLenFeature):
+        return parse
+    missing = "" if parse.dtype == tf.string else -1
+    return tf.io.FixedLenFeature((), parse.dtype, missing)
