@@ -26,7 +26,8 @@ class DNNEstimator(Estimator):
         feature_columns: dense columns; wrap a categorical one in `embedding_column` or
             `indicator_column`.
         model_dir: see `Estimator`.
-        optimizer: a name (learning rate 0.001) or what `estimators.optimizers.get` takes.
+        optimizer: what `estimators.optimizers.get` takes; a name means the learning rate of its
+            class: 0.01 for SGD, 0.001 for the others.
         activation_fn: of the hidden layers.
         dropout: rate of units dropped in training; None drops none.
         config: see `Estimator`.

@@ -89,7 +89,7 @@ class DNNLinearCombinedEstimator(Estimator):
                 dropout=dnn_dropout,
                 batch_norm=batch_norm,
             )
-            towers.append(Tower(network, optimizers.for_deep(dnn_optimizer)))
+            towers.append(Tower(network, optimizers.for_deep_part(dnn_optimizer)))
         if wide:
             linear = functools.partial(LinearModel, wide, sparse_combiner=linear_sparse_combiner)
             towers.append(Tower(linear, optimizers.for_wide_part(linear_optimizer, len(wide))))

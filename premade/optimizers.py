@@ -25,11 +25,16 @@ def for_wide_part(optimizer: Any, columns: int) -> Any:
 
 
 def for_deep(optimizer: Any) -> Any:
-    """Returns the optimizer of a DNN, alone or beside a linear part."""
+    """Returns the optimizer of a DNN: a name means the learning rate of its class."""
+    return _named(optimizer, None)
+
+
+def for_deep_part(optimizer: Any) -> Any:
+    """Returns the optimizer of the deep part of a wide & deep estimator."""
     return _named(optimizer, 0.001)
 
 
-def _named(optimizer: Any, learning_rate: float) -> Any:
+def _named(optimizer: Any, learning_rate: float | None) -> Any:
     """Turns a name into an optimizer; anything else is the user's own choice."""
     if optimizer is None:
         raise ValueError(
