@@ -16,7 +16,7 @@ def checked_columns(columns: Any, argument: str) -> list[fc.FeatureColumn]:
         argument: name of the argument that they were given as, for messages.
 
     Raises:
-        ValueError: it is a dict, it is empty, or two columns share a name.
+        ValueError: it is a dict, or it is empty.
         TypeError: something in it is no column of `feature_columns`.
     """
     if isinstance(columns, fc.FeatureColumn):
