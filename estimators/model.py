@@ -27,6 +27,8 @@ from estimators.warm_start import WarmStartSettings
 from estimators.workers import Workers
 from estimators.writers import EventWriter, NullWriter, Writer
 
+_LEARNING_RATE = re.compile(r"training/[^/]+/learning_rate")
+
 
 class Model:
     """Variables, programs and compiled loops of one `model_fn`.
@@ -130,7 +132,8 @@ class Model:
         Args:
             bound: the body.
             checkpoint: None warm starts, or leaves the initial values.
-            training: a checkpoint must then hold nothing that the body lacks.
+            training: a checkpoint must then hold nothing that the body lacks, but for a learning
+                rate: a schedule has none, and a Keras optimizer keeps its own.
 
         Raises:
             IncompatibleCheckpointError: the checkpoint holds other variables or shapes.
@@ -143,8 +146,10 @@ class Model:
         if not stale:
             return
         wanted = self.store.shapes(names)
-        extra = [re.escape(n) for n in checkpoint.names_to_shapes() if n not in wanted]
-        compare(wanted, checkpoint, ignore=() if training else extra)
+        extra = [name for name in checkpoint.names_to_shapes() if name not in wanted]
+        if training:
+            extra = [name for name in extra if _LEARNING_RATE.fullmatch(name)]
+        compare(wanted, checkpoint, ignore=[re.escape(name) for name in extra])
         saved = self.store.layout(stale)
         self.store.write(checkpoint.read_all(saved), stale)
         self._source.update(dict.fromkeys(stale, checkpoint.prefix))
