@@ -29,7 +29,12 @@ from estimators.aliases import Variable
 FuncGraph = tf.__internal__.FuncGraph
 
 _SUMMED_ON_READ = (tf.VariableSynchronization.ON_READ, tf.VariableAggregation.SUM)
-_PER_RUN_KERAS_STATE = ("name_scope_stack", "object_name_uids", "global_seed_generator")
+_PER_RUN_KERAS_STATE = (
+    "name_scope_stack",
+    "object_name_uids",
+    "global_seed_generator",
+    "uninitialized_variables",  # of a build that failed somewhere: ours would initialise them too
+)
 
 
 def compiled(function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
