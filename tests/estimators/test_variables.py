@@ -207,6 +207,19 @@ def test_layers_outside_keep_their_own_numbers(line):
     assert keras.layers.Dense(1).name == "dense_1"
 
 
+def test_a_build_that_failed_elsewhere_does_no_harm(line):
+    class Broken(Subclassed):
+        def call(self, x):
+            super().call(x)
+            raise RuntimeError("after the variables were made")
+
+    unbuilt = pytest.warns(UserWarning, match="looks like it has unbuilt state")
+    with unbuilt, pytest.raises(RuntimeError, match="after the variables"):
+        keras.Sequential([keras.Input([1]), Broken()])
+    estimator = line.estimator(body(lambda x: Subclassed()(x))).train(line.data)
+    assert names_of(estimator) == SUBCLASSED
+
+
 def test_batch_normalization_moves_in_training_only(line):
     def model_fn(features, labels, mode):
         norm = keras.layers.BatchNormalization(momentum=0.5, name="norm")
