@@ -35,7 +35,7 @@ median of the rounds' ratios. Training is timed inside one running call, after a
 process. "By hand" is an input that the peer does not bring along, written here to be fast. Keras
 does its lookups outside the step, trains without metrics, with one optimizer (Adagrad) for both
 parts, and has its default `jit_compile`. Its first step with `steps_per_execution=100` is the first
-100 steps. Keras gives a missing or unknown category an id of its own, the Estimators give it none."""
+100 steps. It gives a missing category an id of its own, where the Estimators give it none."""
 _TABLES_EXPLANATION = f"""\
 This project alone, in batches of {TABLE_BATCH} rows. The first two models read the census rows; all
 three hashed columns have so many buckets each, in the wide & deep model the embedding too; the
