@@ -57,6 +57,7 @@ ABOVE_THE_CORE = {"cli", "datasets", "heads", "inputs", "schedule"}
 # Private names of TensorFlow and Keras break without notice: one file owns them, and these few.
 PRIVATE_NAMES = {
     "estimators.tracing",
+    "estimators.body_random",  # random operations have one maker, below the public names
     "estimators.export.saved_model",  # the fingerprint of a file whose signatures were renamed
     "estimators.export.serving_graph",  # order of side effects in a graph traced by hand
     "estimators.export.tables",  # the creation of lookup tables can be intercepted in no other way
