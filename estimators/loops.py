@@ -195,7 +195,9 @@ def _reason(message: str) -> str:
     """Returns what an operation said, without the places in TensorFlow where it said it."""
     said = re.sub(r"^\{\{.*?\}\} ", "", message.split("\n\t [[")[0])
     lines = [line for line in said.splitlines() if not _PLACES.fullmatch(line)]
-    return "\n".join(lines).removeprefix("assertion failed: ") or message
+    reason = "\n".join(lines).removeprefix("assertion failed: ") or message
+    # An assertion prints its text and its data alike: "[Labels must be ... Got:] [7]".
+    return re.sub(r"^\[(.*)\] (\[.*\])$", r"\1 \2", reason, flags=re.DOTALL)
 
 
 class DueSteps:
