@@ -197,7 +197,7 @@ def _reason(message: str) -> str:
     lines = [line for line in said.splitlines() if not _PLACES.fullmatch(line)]
     reason = "\n".join(lines).removeprefix("assertion failed: ") or message
     # An assertion prints its text and its data alike: "[Labels must be ... Got:] [7]".
-    return re.sub(r"^\[(.*)\] (\[.*\])$", r"\1 \2", reason, flags=re.DOTALL)
+    return re.sub(r"^\[((?:(?!\] \[).)*)\] (\[.*\])$", r"\1 \2", reason, flags=re.DOTALL)
 
 
 class DueSteps:

@@ -184,7 +184,7 @@ def test_due_steps_ask_again_only_those_that_were_called():
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ("assertion failed: [bad] [x = ] [3]", "[bad] [x = ] [3]"),
+        ("assertion failed: [bad] [x = ] [3]", "bad [x = ] [3]"),
         (
             "Graph execution error:\n\nDetected at node while/Assert defined at (most recent call "
             'last):\n  File "a.py", line 1, in f\n\n    x = 1\n\nassertion failed: [bad]\n\t '
