@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from estimators import EstimatorSpec, VocabInfo, WarmStartSettings, minimize
+from estimators import EstimatorSpec, VocabInfo, WarmStartSettings, export, minimize
 from estimators.checkpoints import Checkpoint
 
 
@@ -182,14 +182,22 @@ def test_batch_norm_keeps_its_own_statistics(line, checkpoint):
 
 
 def test_the_folder_of_a_saved_model(line, tmp_path):
-    saved = tf.train.Checkpoint()
     module = tf.Module()
     module.w, module.b = tf.Variable(11.0, name="w"), tf.Variable(12.0, name="b")
     tf.saved_model.save(module, str(tmp_path / "saved"))
-    del saved
     estimator = line.estimator(warm_start_from=str(tmp_path / "saved"))
     metrics = estimator.evaluate(line.data, steps=1)
     assert metrics["mae"] == pytest.approx(np.mean([22.0, 32.0]))
+
+
+def test_an_export(line, tmp_path):
+    receiver = export.build_raw_serving_input_receiver_fn({"x": tf.ones([1, 1])})
+    trained = line.estimator().train(line.data)
+    exported = trained.export_saved_model(tmp_path / "exported", receiver)
+    other = type(line)(tmp_path / "other").estimator(warm_start_from=exported)
+    metrics = other.evaluate(line.data)
+    assert metrics["loss"] == trained.evaluate(line.data)["loss"]
+    assert metrics["global_step"] == 0
 
 
 def test_no_checkpoint_there(line, tmp_path):

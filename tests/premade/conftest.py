@@ -86,19 +86,21 @@ def logits():
 
 @pytest.fixture
 def losses():
-    """Trains one step and returns its loss, which is that of the values before it."""
+    """Trains some steps and returns the loss of each, which is that of the values before it."""
 
-    def losses(estimator, input_fn):
+    class Losses(Hook):
+        def __init__(self):
+            self.seen = []
 
-        class Losses(Hook):
-            def due(self, step):
-                return step + 1
+        def due(self, step):
+            return step + 1
 
-            def after(self, run, outputs):
-                self.loss = outputs.loss
+        def after(self, run, outputs):
+            self.seen.append(outputs.loss)
 
+    def losses(estimator, input_fn, steps=1):
         hook = Losses()
-        estimator.train(input_fn, hooks=[hook], steps=1)
-        return hook.loss
+        estimator.train(input_fn, hooks=[hook], steps=steps)
+        return hook.seen
 
     return losses

@@ -69,14 +69,11 @@ def test_the_deep_part_counts_the_steps(small, data, values):
     assert estimator.get_variable_value(counters[0]) == 3
 
 
-def test_learning_rate_of_the_wide_part(small, batch):
-    many = [fc.numeric_column(f"x{i}") for i in range(50_000)]
-    del many[3:]  # three columns: 1/sqrt(3) is more than 0.005
-    options = {"linear_feature_columns": many, "linear_optimizer": "SGD"}
-    estimator = small(DNNLinearCombinedRegressor, **options)
-    estimator.train(batch({f"x{i}": [[1.0]] for i in range(3)}, [[1.0]]), steps=1)
-    rate = estimator.get_variable_value("training/SGD/learning_rate")
-    assert rate == pytest.approx(0.005)
+def test_learning_rates_of_the_parts(small, data):
+    estimator = small(DNNLinearCombinedRegressor, **PARTS).train(data, steps=1)
+    read = estimator.get_variable_value
+    assert read("training/Adagrad/learning_rate") == pytest.approx(0.001)
+    assert read("training/Ftrl/learning_rate") == pytest.approx(0.005)
 
 
 def test_only_one_part(small, data, logits):
