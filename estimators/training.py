@@ -245,7 +245,7 @@ def _advance(
     def advance(limit: int) -> Outputs | None:
         before = run.step
         try:
-            done, _, outputs = loop(iterator, limit)
+            done, losses, outputs = loop(iterator, limit)
         except BaseException:
             # A failing batch or Ctrl-C: some steps of the call may have been made.
             model.changed()
@@ -261,6 +261,7 @@ def _advance(
             step=run.step,
             loss=float(outputs["loss"]),
             fetched=loops.fetched_by_hook(users, bound, outputs),
+            losses=losses,
         )
 
     return advance

@@ -149,7 +149,7 @@ class CheckpointStore:
             naming.check_sidecar(name)
         ready = values.to_tensors(tensors)
         if require_finite:
-            values.check_finite(ready)
+            self._check_finite(step, ready)
         draft = staging.Draft(step, ready, sidecars or {}, bound, metadata or {}, resume)
         try:
             self._keeper.recover(keep_staging_of=step)
@@ -196,6 +196,13 @@ class CheckpointStore:
             self._discard(draft.step)
             raise
         self._keeper.finish(manifest)
+
+    def _check_finite(self, step: int, ready: Mapping[str, Any]) -> None:
+        try:
+            values.check_finite(ready)
+        except values.NonFiniteValuesError:
+            self._discard(step)  # What workers have written for it.
+            raise
 
     def _discard(self, step: int) -> None:
         try:

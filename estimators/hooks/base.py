@@ -83,6 +83,8 @@ class Outputs:
         step: global step after the last step of the call.
         loss: loss of that step, averaged over replicas.
         fetched: by hook, the values of its `fetches()` as NumPy arrays.
+        losses: sum of the losses of all steps of the call, so that it is NaN if one of them was;
+            None when only the last is known.
 
     Example:
         >>> Outputs(step=100, loss=0.25).loss
@@ -92,6 +94,7 @@ class Outputs:
     step: int
     loss: float
     fetched: Mapping[Any, Any] = dataclasses.field(default_factory=dict)
+    losses: float | None = None
 
 
 class Run(Protocol):

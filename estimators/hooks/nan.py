@@ -17,10 +17,11 @@ from estimators.hooks.fetching import Fetches
 class NanTensorHook(Hook):
     """Ends a run whose loss is NaN, before a checkpoint of it is committed.
 
-    It is never due by itself and costs no extra calls: `every_call` has it look at the loss of the
-    last step of every compiled call. A checkpoint is only ever committed between calls, by a hook
-    that is called at the same step, so it is enough that the run calls this hook before those. In
-    tf.estimator the order was the other way round, and a diverged model could be saved and
+    It is never due by itself and costs no extra calls: `every_call` has it look at the sum of the
+    losses of every compiled call, because that of the last step may be finite again. A tensor of
+    the user is looked at in the last step. A checkpoint is only ever committed between calls, by a
+    hook that is called at the same step, so it is enough that the run calls this hook before those.
+    In tf.estimator the order was the other way round, and a diverged model could be saved and
     restored for ever.
 
     Args:
@@ -49,7 +50,8 @@ class NanTensorHook(Hook):
     def after(self, run: Run, outputs: Outputs) -> None:
         """Looks."""
         watched = self._fetches.values(run, outputs, outputs.fetched.get(self, ()))
-        value = outputs.loss if watched is None else watched
+        losses = outputs.loss if outputs.losses is None else outputs.losses
+        value = losses if watched is None else watched
         if math.isnan(float(np.sum(value))):
             self._diverged(run, outputs.step)
 
@@ -57,9 +59,10 @@ class NanTensorHook(Hook):
         if self._fail:
             logging.error("Model diverged with loss = NaN.")
             raise NanLossDuringTrainingError(
-                f"NaN loss during training. At step {step} the loss is NaN, and no checkpoint of "
-                f"it was written to {run.model_dir}. Lower the learning rate, clip the gradients, "
-                "or look for NaN and infinite values in the features."
+                f"NaN loss during training. At step {step} the loss is NaN, or was since hooks "
+                f"were last called; no checkpoint of it was written to {run.model_dir}. Lower the "
+                "learning rate, clip the gradients, or look for NaN and infinite values in the "
+                "features."
             )
         logging.warning("Model diverged with loss = NaN.")
         run.request_stop("the loss is NaN")
