@@ -43,6 +43,9 @@ def row_indices(rows: int, options: ReadOptions, *, seed: int, shard: Shard) -> 
     epochs = options.num_epochs
     end = _ENDLESS if epochs is None else rows * epochs
     starts = tf.data.Dataset.range(shard.index, end, options.batch_size * shard.count)
+    if epochs is None:
+        # Never reached: it says that there is no end, so that training need not ask at each step.
+        starts = starts.repeat()
 
     def remember_seed(seed: Tensor, start: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         return seed, (seed, start)
