@@ -1,0 +1,295 @@
+"""Everything that a user builds a run from, in one table; each test of this folder is one property.
+
+A public model, head, feature column, hook or exporter that is missing here fails
+`test_catalog_is_complete.py`. To add one: an entry in the right table below, and no other change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import estimators
+import feature_columns as fc
+import premade
+
+ROWS, BATCH_SIZE, STEPS = 48, 8, 6
+JOBS = ("cook", "smith", "baker", "nurse")
+
+
+def features() -> dict[str, np.ndarray[Any, Any]]:
+    """A dense number, a pair of numbers, a string, an integer, and one or two strings by row."""
+    random = np.random.default_rng(12)
+    return {
+        "age": random.normal(40.0, 10.0, ROWS).astype(np.float32),
+        "hours": random.normal(size=(ROWS, 2)).astype(np.float32),
+        "job": random.choice([*JOBS, "unknown"], ROWS),
+        "level": random.integers(0, 5, ROWS),
+        "skills": random.choice([*JOBS, ""], (ROWS, 2)),
+    }
+
+
+def labels(kind: str) -> np.ndarray[Any, Any]:
+    """Labels `[rows, 1]` that depend on the features: "binary", "three" classes or "real"."""
+    rows = features()
+    score = (rows["age"] - 40.0) / 10.0 + (rows["job"] == "smith") - rows["hours"][:, 0]
+    if kind == "real":
+        return score[:, np.newaxis].astype(np.float32)
+    edges = [0.0] if kind == "binary" else [-1.0, 1.0]
+    return np.digitize(score, edges)[:, np.newaxis].astype(np.int64)
+
+
+def batches(kind: str, batch_size: int = BATCH_SIZE) -> tf.data.Dataset:
+    """One pass over the rows in order."""
+    return tf.data.Dataset.from_tensor_slices((features(), labels(kind))).batch(batch_size)
+
+
+def shuffled(kind: str) -> tf.data.Dataset:
+    """Batches without end, in an order that depends on the seed of the run."""
+    rows = tf.data.Dataset.from_tensor_slices((features(), labels(kind)))
+    return rows.shuffle(ROWS).repeat().batch(BATCH_SIZE)
+
+
+# Feature columns
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A feature column; categorical ones are wrapped where a dense one is needed.
+
+    Attributes:
+        name: the public function that makes it.
+        make: makes it; takes a folder for files.
+    """
+
+    name: str
+    make: Callable[[pathlib.Path], Any]
+
+
+def _job_file(folder: pathlib.Path) -> str:
+    path = folder / "jobs.txt"
+    path.write_text("\n".join(JOBS) + "\n")
+    return str(path)
+
+
+def _jobs() -> Any:
+    return fc.categorical_column_with_vocabulary_list("job", JOBS)
+
+
+def _ages() -> Any:
+    return fc.bucketized_column(fc.numeric_column("age"), [30.0, 40.0, 50.0])
+
+
+COLUMNS = (
+    Column("numeric_column", lambda _: fc.numeric_column("hours", shape=(2,))),
+    Column("bucketized_column", lambda _: _ages()),
+    Column(
+        "categorical_column_with_vocabulary_list",
+        lambda _: fc.categorical_column_with_vocabulary_list("skills", JOBS, num_oov_buckets=2),
+    ),
+    Column(
+        "categorical_column_with_vocabulary_file",
+        lambda folder: fc.categorical_column_with_vocabulary_file("job", _job_file(folder)),
+    ),
+    Column(
+        "categorical_column_with_hash_bucket",
+        lambda _: fc.categorical_column_with_hash_bucket("skills", 10),
+    ),
+    Column(
+        "categorical_column_with_identity",
+        lambda _: fc.categorical_column_with_identity("level", 5),
+    ),
+    Column("crossed_column", lambda _: fc.crossed_column([_ages(), "job"], 20)),
+    Column("indicator_column", lambda _: fc.indicator_column(_jobs())),
+    Column("embedding_column", lambda _: fc.embedding_column(_jobs(), 3)),
+)
+
+
+# Models
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A model and its data.
+
+    Attributes:
+        name: of the public class.
+        labels: kind of its labels.
+        make: makes the Estimator of a run.
+        covers: names of the heads in it.
+        is_random: whether its steps draw random numbers, so that two replicas cannot equal one.
+    """
+
+    name: str
+    labels: str
+    make: Callable[[estimators.RunConfig], estimators.Estimator]
+    covers: tuple[str, ...] = ()
+    is_random: bool = False
+
+    def shuffled(self) -> tf.data.Dataset:
+        """See the function of this name."""
+        return shuffled(self.labels)
+
+    def batches(self, batch_size: int = BATCH_SIZE) -> tf.data.Dataset:
+        """See the function of this name."""
+        return batches(self.labels, batch_size)
+
+
+def wide() -> list[Any]:
+    """Columns of a linear model."""
+    return [
+        fc.numeric_column("age", normalizer_fn=fc.Standardize(40.0, 10.0)),
+        _jobs(),
+        # The column before the key, so that rows and serialized examples get the same ids.
+        fc.crossed_column([_ages(), "job"], 20),
+        fc.categorical_column_with_hash_bucket("skills", 10),
+    ]
+
+
+def deep() -> list[Any]:
+    """Columns of a network."""
+    skills = fc.categorical_column_with_hash_bucket("skills", 10)
+    return [
+        fc.numeric_column("hours", shape=(2,)),
+        fc.indicator_column(_jobs()),
+        fc.embedding_column(skills, 3),
+    ]
+
+
+def both() -> dict[str, Any]:
+    """Arguments of a wide & deep model."""
+    return {
+        "linear_feature_columns": wide(),
+        "dnn_feature_columns": deep(),
+        "dnn_hidden_units": [4],
+    }
+
+
+def custom_model_fn(features: Any, labels: Any, mode: str) -> estimators.EstimatorSpec:
+    """A Keras network with everything that has state of its own."""
+    training = mode == estimators.ModeKeys.TRAIN
+    age = tf.reshape(features["age"], [-1, 1]) / 50.0
+    net = keras.layers.Dense(8, activation="relu")(tf.concat([age, features["hours"]], axis=1))
+    net = keras.layers.BatchNormalization()(net, training=training)
+    net = keras.layers.Dropout(0.3)(net, training=training)
+    net = tf.nn.dropout(net, 0.1) if training else net
+    output = keras.layers.Dense(1)(net)
+    if mode == estimators.ModeKeys.PREDICT:
+        return estimators.EstimatorSpec(mode, predictions={"output": output})
+    loss = tf.reduce_mean((output - labels) ** 2)
+    error = keras.metrics.MeanAbsoluteError()
+    error.update_state(labels, output)
+    train_op = estimators.minimize(loss, keras.optimizers.Adam(0.01))
+    return estimators.EstimatorSpec(
+        mode, loss=loss, train_op=train_op, eval_metric_ops={"error": error}
+    )
+
+
+MODELS = (
+    Model("LinearClassifier", "binary", lambda c: premade.LinearClassifier(wide(), config=c)),
+    Model("LinearRegressor", "real", lambda c: premade.LinearRegressor(wide(), config=c)),
+    Model(
+        "LinearEstimator",
+        "binary",
+        lambda c: premade.LinearEstimator(estimators.BinaryClassHead(), wide(), config=c),
+        covers=("BinaryClassHead",),
+    ),
+    Model(
+        "DNNClassifier",
+        "three",
+        lambda c: premade.DNNClassifier([6, 4], deep(), n_classes=3, dropout=0.2, config=c),
+        is_random=True,
+    ),
+    Model("DNNRegressor", "real", lambda c: premade.DNNRegressor([6, 4], deep(), config=c)),
+    Model(
+        "DNNEstimator",
+        "three",
+        lambda c: premade.DNNEstimator(estimators.MultiClassHead(3), [4], deep(), config=c),
+        covers=("MultiClassHead",),
+    ),
+    Model(
+        "DNNLinearCombinedClassifier",
+        "binary",
+        lambda c: premade.DNNLinearCombinedClassifier(config=c, **both()),
+    ),
+    Model(
+        "DNNLinearCombinedRegressor",
+        "real",
+        lambda c: premade.DNNLinearCombinedRegressor(config=c, **both()),
+    ),
+    Model(
+        "DNNLinearCombinedEstimator",
+        "real",
+        lambda c: premade.DNNLinearCombinedEstimator(
+            estimators.RegressionHead(), config=c, **both()
+        ),
+        covers=("RegressionHead",),
+    ),
+    Model(
+        "Estimator",
+        "real",
+        lambda c: estimators.Estimator(custom_model_fn, config=c),
+        is_random=True,
+    ),
+)
+
+
+# Hooks and exporters
+
+
+class Recorded(estimators.SessionRunHook):
+    """An old hook that asks for the loss and the global step."""
+
+    def before_run(self, run_context: Any) -> Any:
+        return estimators.SessionRunArgs({"step": "global_step"})
+
+
+def _stop_if(make: Callable[..., Any], limit: float) -> Callable[[estimators.Estimator], Any]:
+    return lambda e: make(e, "loss", limit, run_every_secs=None, run_every_steps=2)
+
+
+HOOKS: dict[str, Callable[[estimators.Estimator], Any]] = {
+    "CheckpointSaverHook": lambda e: estimators.CheckpointSaverHook(e.model_dir, save_steps=2),
+    "FinalOpsHook": lambda e: estimators.FinalOpsHook("global_step"),
+    "GlobalStepWaiterHook": lambda e: estimators.GlobalStepWaiterHook(0),
+    "Hook": lambda e: estimators.Hook(),
+    "InMemoryEvaluatorHook": lambda e: estimators.InMemoryEvaluatorHook(
+        e, lambda: batches("real"), every_n_iter=3
+    ),
+    "LoggingTensorHook": lambda e: estimators.LoggingTensorHook(["global_step"], every_n_iter=2),
+    "NanTensorHook": lambda e: estimators.NanTensorHook(),
+    "ProfilerHook": lambda e: estimators.ProfilerHook(save_steps=4, output_dir=e.model_dir),
+    "ProgressHook": lambda e: estimators.ProgressHook(2, bar=False),
+    "SessionRunHook": lambda e: Recorded(),
+    "StepCounterHook": lambda e: estimators.StepCounterHook(2),
+    "StopAtStepHook": lambda e: estimators.StopAtStepHook(last_step=STEPS),
+    "SummarySaverHook": lambda e: estimators.SummarySaverHook(2),
+    "make_early_stopping_hook": lambda e: estimators.make_early_stopping_hook(
+        e, lambda: False, run_every_secs=None, run_every_steps=2
+    ),
+    "make_stop_at_checkpoint_step_hook": lambda e: estimators.make_stop_at_checkpoint_step_hook(
+        e, last_step=STEPS, wait_after_file_check_secs=0
+    ),
+    "stop_if_higher_hook": _stop_if(estimators.stop_if_higher_hook, 1e9),
+    "stop_if_lower_hook": _stop_if(estimators.stop_if_lower_hook, -1.0),
+    "stop_if_no_decrease_hook": _stop_if(estimators.stop_if_no_decrease_hook, 1000),
+    "stop_if_no_increase_hook": _stop_if(estimators.stop_if_no_increase_hook, 1000),
+}
+
+EXPORTERS: dict[str, Callable[[Callable[[], Any]], Any]] = {
+    "BestExporter": lambda receiver: estimators.BestExporter("best", receiver),
+    "FinalExporter": lambda receiver: estimators.FinalExporter("final", receiver),
+    "LatestExporter": lambda receiver: estimators.LatestExporter("latest", receiver),
+}
+
+
+def named(entries: Iterable[Any]) -> dict[str, Any]:
+    """Returns arguments of `pytest.mark.parametrize`: the entries, by their names."""
+    entries = list(entries)
+    return {"argvalues": entries, "ids": [entry.name for entry in entries]}
