@@ -50,5 +50,17 @@ def test_links_lead_somewhere():
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_figures_are_those_that_were_measured():
+    measured = (ROOT / "benchmarks" / "results" / "wide_deep.md").read_text("utf-8")
+    quoted = re.findall(
+        r"^\| (tf.estimator|Keras).*? \| ([\d.]+) \| ([\d.]+) \|$", TEXT, re.MULTILINE
+    )
+    assert len(quoted) == 2
+    for system, *figures in quoted:
+        for batch, figure in zip((40, 512), figures, strict=True):
+            row = rf"batch {batch}, to {system}.*at its best, ready-made input .* {figure} \|"
+            assert re.search(row, measured.replace("`", "")), f"{system}, batch {batch}: {figure}"
+
+
 def test_continuous_integration_finds_its_command():
     assert {"quickstart", "test"} <= COMMANDS.keys()
