@@ -24,7 +24,7 @@ JOBS = ("cook", "smith", "baker", "nurse")
 
 
 def features() -> dict[str, np.ndarray[Any, Any]]:
-    """A dense number, a pair of numbers, a string, an integer, and one or two strings by row."""
+    """By row a number, a pair of numbers, two strings, an integer, and up to two strings at once."""
     random = np.random.default_rng(12)
     return {
         "age": random.normal(40.0, 10.0, ROWS).astype(np.float32),
@@ -32,6 +32,7 @@ def features() -> dict[str, np.ndarray[Any, Any]]:
         "job": random.choice([*JOBS, "unknown"], ROWS),
         "level": random.integers(0, 5, ROWS),
         "skills": random.choice([*JOBS, ""], (ROWS, 2)),
+        "town": random.choice(["Ghent", "Lagos", "Quito"], ROWS),
     }
 
 
@@ -99,7 +100,7 @@ COLUMNS = (
     ),
     Column(
         "categorical_column_with_hash_bucket",
-        lambda _: fc.categorical_column_with_hash_bucket("skills", 10),
+        lambda _: fc.categorical_column_with_hash_bucket("town", 10),
     ),
     Column(
         "categorical_column_with_identity",
