@@ -24,7 +24,7 @@ JOBS = ("cook", "smith", "baker", "nurse")
 
 
 def features() -> dict[str, np.ndarray[Any, Any]]:
-    """By row a number, a pair of numbers, two strings, an integer, and up to two strings at once."""
+    """By row a number, two numbers, two strings, an integer, and up to two strings at once."""
     random = np.random.default_rng(12)
     return {
         "age": random.normal(40.0, 10.0, ROWS).astype(np.float32),
