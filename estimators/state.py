@@ -7,6 +7,7 @@ the data is a file beside them; what hooks remember is in its manifest.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,15 +34,51 @@ if TYPE_CHECKING:
 _FINISHED, _HOOKS = "finished", "hooks"
 
 
+@dataclasses.dataclass
+class DataPosition:
+    """Where a run is in its data.
+
+    Attributes:
+        iterator: what the run reads from.
+        is_saved: whether it goes into checkpoints; no longer once TensorFlow refused it.
+    """
+
+    iterator: Any
+    is_saved: bool = True
+
+    def write(self, model: Model, step: int) -> bool:
+        """Writes the part of this worker for the chief to commit; says whether all workers did.
+
+        All workers must call it, or none.
+        """
+        self.is_saved = self.is_saved and model.workers.all_say(self._write(model, step))
+        return self.is_saved
+
+    def _write(self, model: Model, step: int) -> bool:
+        # The store of a worker that is not the chief only reads: it must clear nothing away.
+        store = CheckpointStore(model.checkpoints.model_dir)
+        name = worker_sidecar(model.workers.index, model.workers.count)
+        try:
+            store.write_sidecar(step, name, iterator_sidecar(self.iterator))
+        except IteratorNotSaveableError as error:
+            logging.warning(
+                "The position in the data cannot be saved; a run that is interrupted will start "
+                "its data afresh. %s",
+                error,
+            )
+            return False
+        return True
+
+
 def commit(
-    model: Model, bound: Bound, *, iterator: Any, hooks: Sequence[Hook], finished: bool
+    model: Model, bound: Bound, *, position: DataPosition, hooks: Sequence[Hook], finished: bool
 ) -> str:
     """Commits the present state, unless a checkpoint of this step and standing exists.
 
     Args:
         model: holds the variables.
         bound: names the variables that belong to the state.
-        iterator: the position in the data.
+        position: where the run is in its data.
         hooks: what they remember is saved.
         finished: the run came to its end, so that a later one starts its data afresh.
 
@@ -53,13 +90,14 @@ def commit(
     prefix = os.path.join(folder, checkpoint_name(step))
     if workers.chief_says(workers.is_chief and _is_committed(model.checkpoints, step, finished)):
         return prefix
-    all_wrote = workers.all_say(_write_position(model, step, iterator))
+    is_saved = position.write(model, step)
     if workers.is_chief:
         model.checkpoints.commit(
             step,
             model.store.read(names),
-            bound=_positions(workers.count) if all_wrote else (),
+            bound=_positions(workers.count) if is_saved else (),
             metadata={_FINISHED: finished, _HOOKS: hook_states(hooks)},
+            resume="exact" if is_saved else "afresh",
         )
     workers.wait()
     model.in_memory_is(prefix, names)
@@ -76,21 +114,6 @@ def _is_committed(store: CheckpointStore, step: int, finished: bool) -> bool:
 def _positions(workers: int) -> list[str]:
     """Returns the names of the positions in the data, one for each worker."""
     return [worker_sidecar(worker, workers) for worker in range(workers)]
-
-
-def _write_position(model: Model, step: int, iterator: Any) -> bool:
-    """Writes this worker's position in the data for the chief to commit; says whether it could."""
-    # The store of a worker that is not the chief only reads: it must clear nothing away.
-    store = CheckpointStore(model.checkpoints.model_dir)
-    name = worker_sidecar(model.workers.index, model.workers.count)
-    try:
-        store.write_sidecar(step, name, iterator_sidecar(iterator))
-    except IteratorNotSaveableError as error:
-        logging.log_first_n(
-            logging.WARNING, "The position in the data cannot be saved: %s", 1, error
-        )
-        return False
-    return True
 
 
 def resume_input(

@@ -47,7 +47,7 @@ class TrainRun:
     Args:
         model: variables and checkpoints.
         bound: the body that is trained.
-        iterator: the position in the data.
+        position: where the run is in its data.
         plan: what was asked.
         evaluate: evaluates with the values in memory.
     """
@@ -55,11 +55,17 @@ class TrainRun:
     mode = ModeKeys.TRAIN
 
     def __init__(
-        self, model: Model, bound: Bound, iterator: Any, *, plan: Plan, evaluate: Callable[..., Any]
+        self,
+        model: Model,
+        bound: Bound,
+        position: state.DataPosition,
+        *,
+        plan: Plan,
+        evaluate: Callable[..., Any],
     ) -> None:
         self._model = model
         self._bound = bound
-        self._iterator = iterator
+        self._position = position
         self._evaluate = evaluate
         self._hooks: Sequence[Hook] = ()
         model.last_evaluation = None
@@ -108,7 +114,7 @@ class TrainRun:
         return state.commit(
             self._model,
             self._bound,
-            iterator=self._iterator,
+            position=self._position,
             hooks=self._hooks,
             finished=self.ended or self.step == self.last_step,
         )
@@ -151,7 +157,8 @@ def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:
     iterator = iter(dataset)
     model.restore(bound, checkpoint, training=True)
     resumed = state.resume_input(checkpoint, iterator, dataset, model.workers)
-    run = TrainRun(model, bound, resumed, plan=plan, evaluate=evaluate)
+    position = state.DataPosition(resumed)
+    run = TrainRun(model, bound, position, plan=plan, evaluate=evaluate)
     hooks = _assemble(model, bound, plan)
     run.take_hooks(hooks)
     state.restore_hooks(checkpoint, hooks)

@@ -21,10 +21,8 @@ from estimators.checkpoints.compatibility import VariableSpec, compare
 from estimators.checkpoints.filesystem import FileSystem, LocalFileSystem
 from estimators.checkpoints.iterators import (
     IteratorNotSaveableError,
-    Resumability,
     iterator_sidecar,
     restore_iterator,
-    resume_grade,
     save_iterator,
 )
 from estimators.checkpoints.manifest import ResumeGrade
@@ -42,14 +40,12 @@ __all__ = [
     "Level",
     "LocalFileSystem",
     "NonFiniteValuesError",
-    "Resumability",
     "ResumeGrade",
     "SidecarWriter",
     "VariableSpec",
     "compare",
     "iterator_sidecar",
     "restore_iterator",
-    "resume_grade",
     "save_iterator",
     "worker_sidecar",
 ]

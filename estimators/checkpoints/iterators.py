@@ -3,8 +3,7 @@
 What is saved is the iterator itself with the content of its shuffle and prefetch buffers, so a
 restored one gives the very elements that the saved one would have given. Pipelines through Python
 (`from_generator`, `py_function`, `numpy_function`) and those with random ops that keep their own
-counter cannot be saved; TensorFlow says so when asked, and `resume_grade` asks. For these, count
-the elements taken, store the count as metadata, and skip as many on restart: the grade "replay".
+counter cannot be saved; TensorFlow says so at the first attempt.
 """
 
 from __future__ import annotations
@@ -12,12 +11,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from estimators.checkpoints.manifest import ResumeGrade
 from estimators.errors import CheckpointError, IncompatibleCheckpointError
 
 Iterator: TypeAlias = Any
@@ -25,44 +22,7 @@ Iterator: TypeAlias = Any
 
 
 class IteratorNotSaveableError(CheckpointError):
-    """The position of this iterator cannot be saved; count elements and skip them instead."""
-
-
-@final
-@dataclass(frozen=True)
-class Resumability:
-    """How an input can go on after a restart.
-
-    >>> resume_grade(iter(tf.data.Dataset.range(3).shuffle(3, seed=1))).grade
-    'exact'
-
-    Attributes:
-      grade: 'exact' when the iterator can be saved, else 'replay'.
-      reason: why not exact, in TensorFlow's words; "" for 'exact'.
-    """
-
-    grade: ResumeGrade
-    reason: str = ""
-
-
-def resume_grade(iterator: Iterator) -> Resumability:
-    """Finds out whether an iterator can be saved, by saving it once, in memory.
-
-    Cheapest before the first element, while the shuffle buffer is empty.
-
-    >>> python_made = tf.data.Dataset.range(3).map(
-    ...     lambda x: tf.numpy_function(lambda v: v, [x], tf.int64)
-    ... )
-    >>> resume_grade(iter(python_made)).grade
-    'replay'
-    """
-    memory = f"ram://resume-grade-{id(iterator)}"
-    try:
-        save_iterator(iterator, f"{memory}/input")
-    except IteratorNotSaveableError as error:
-        return Resumability("replay", str(error))
-    tf.io.gfile.rmtree(memory)
-    return Resumability("exact")
+    """The position of this iterator cannot be saved."""
 
 
 def save_iterator(iterator: Iterator, prefix: str) -> None:
@@ -112,8 +72,7 @@ def restore_iterator(iterator: Iterator, prefix: str) -> None:
     except (tf.errors.OpError, AssertionError, ValueError) as error:
         raise IncompatibleCheckpointError(
             f"The input position in {prefix} does not fit the dataset that `input_fn` returns now: "
-            f"{_first_sentence(error)}. Go back to the input_fn that wrote it, or let the runtime "
-            "skip the batches already seen."
+            f"{_first_sentence(error)}. Go back to the input_fn that wrote it."
         ) from error
 
 
@@ -157,8 +116,7 @@ def _quietly() -> Generator[None, None, None]:
 def _not_saveable(error: Exception) -> IteratorNotSaveableError:
     return IteratorNotSaveableError(
         f"The input pipeline cannot be saved: {_first_sentence(error)}. Replace Python functions "
-        "and unseeded random ops in it by TensorFlow's stateless ones, or resume by skipping "
-        "batches."
+        "and unseeded random ops in it by TensorFlow's stateless ones."
     )
 
 

@@ -19,7 +19,7 @@ from estimators.errors import CheckpointError
 
 FORMAT = 1
 
-ResumeGrade: TypeAlias = Literal["exact", "replay", "unknown"]
+ResumeGrade: TypeAlias = Literal["exact", "afresh", "unknown"]
 """How the input goes on after a restart: from its saved state; by skipping batches; nobody said."""
 
 

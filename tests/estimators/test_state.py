@@ -134,7 +134,9 @@ def test_data_that_cannot_be_saved_starts_afresh_and_says_so(line, record, fail_
     line.estimator(**config).train(rows, hooks=[seen])
     assert seen.steps == [2, 3, 4]
     assert seen.losses == [2.25, 6.25, 12.25]
-    assert "The position in the data cannot be saved" in caplog.text
+    # Once in each of the two runs, however many checkpoints they wrote.
+    assert caplog.text.count("The position in the data cannot be saved") == 2
+    assert Checkpoint.open(line.model_dir).resume == "afresh"
 
 
 def test_data_that_has_changed_starts_afresh_and_says_so(line, record, fail_at, caplog):
@@ -157,6 +159,7 @@ def test_what_a_checkpoint_tells(line, fail_at):
     prefix = line.model_dir + "/model.ckpt-"
     middle, last = Checkpoint.open(prefix + "2"), Checkpoint.open(prefix + "3")
     assert not middle.metadata["finished"]
+    assert middle.resume == "exact"
     assert last.metadata["finished"]
     assert last.metadata["hooks"]["Remember:0"] == {"total": hook.total}
     assert len(last.sidecars) == 1

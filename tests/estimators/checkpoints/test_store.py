@@ -170,10 +170,10 @@ def test_people_may_go_back_by_editing_the_state_file(model_dir):
 
 def test_metadata_comes_back(model_dir):
     metadata = {"best": np.float32(0.5), "never": float("inf"), "by_step": {1: "a", 10: "b"}}
-    CheckpointStore(model_dir).commit(1, {"w": np.zeros(1)}, metadata=metadata, resume="replay")
+    CheckpointStore(model_dir).commit(1, {"w": np.zeros(1)}, metadata=metadata, resume="afresh")
     found = CheckpointStore(model_dir).latest()
     assert found.metadata == {"best": 0.5, "never": float("inf"), "by_step": {"1": "a", "10": "b"}}
-    assert found.resume == "replay"
+    assert found.resume == "afresh"
 
 
 def test_metadata_that_json_cannot_hold_is_refused_and_nothing_is_left(model_dir):
