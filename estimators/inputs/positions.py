@@ -65,6 +65,17 @@ def row_indices(rows: int, options: ReadOptions, *, seed: int, shard: Shard) -> 
     return starts.scan(tf.constant(seed, tf.int64), remember_seed).map(indices)
 
 
+def batch_count(rows: int, options: ReadOptions, shard: Shard) -> int:
+    """Returns how many batches `row_indices` gives; `tf.data.INFINITE_CARDINALITY` without end.
+
+    >>> batch_count(5, ReadOptions(batch_size=3, num_epochs=2), Shard())
+    4
+    """
+    if options.num_epochs is None:
+        return int(tf.data.INFINITE_CARDINALITY)
+    return len(range(shard.index, rows * options.num_epochs, options.batch_size * shard.count))
+
+
 def _shuffled(positions: Tensor, rows: int, seed: Tensor) -> Tensor:
     # The Python wrapper of this op refuses one seed per index, which a batch over two epochs needs.
     return tf.raw_ops.RandomIndexShuffle(

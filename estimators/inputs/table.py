@@ -12,6 +12,11 @@ import tensorflow as tf
 from estimators.aliases import Tensor
 
 
+# So many bytes are gathered at once: they stay in a core's cache, and in the saved position.
+_BYTES_AT_ONCE = 2**19
+_MOST_ROWS_AT_ONCE = 4096
+
+
 @dataclasses.dataclass(frozen=True)
 class _Stacked:
     """Dense columns of one dtype side by side: one gather for all of them."""
@@ -91,6 +96,18 @@ class Table:
             columns = [leaves[place] for place in places]
             groups.append(_Stacked(tf.stack(columns, axis=1), tuple(places)))
         return cls(row_count(leaves[0]), structure_of(structure), tuple(groups))
+
+    def rows_at_once(self) -> int:
+        """Returns how many rows are worth a gather; 0 if its results cannot be cut into batches.
+
+        `Dataset.rebatch` cuts dense tensors only.
+        """
+        columns = [group.matrix if isinstance(group, _Stacked) else group for group in self._groups]
+        values = [column.values if isinstance(column, _Single) else column for column in columns]
+        if not all(isinstance(value, tf.Tensor) for value in values):
+            return 0
+        row_bytes = sum(value[:1].numpy().nbytes for value in values)
+        return min(_MOST_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(row_bytes, 1))
 
     def gather(self, indices: Tensor) -> Any:
         """Returns the rows at `indices` `[batch]`, in the structure that was packed."""
