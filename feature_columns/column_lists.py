@@ -17,18 +17,23 @@ def normalise(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[Feature
     >>> [column.name for column in normalise([numeric_column("b"), numeric_column("a")])]
     ['a', 'b']
     """
-    listed = as_columns(columns)
+    listed = by_name(columns)
     if not listed:
         raise ValueError("feature_columns must not be empty. Give at least one column.")
-    by_name: dict[str, FeatureColumn] = {}
-    for column in listed:
-        if column.name in by_name:
+    return listed
+
+
+def by_name(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[FeatureColumn, ...]:
+    """Returns the columns, which may be none, checked, in ascending order of their names."""
+    named: dict[str, FeatureColumn] = {}
+    for column in as_columns(columns):
+        if column.name in named:
             raise ValueError(
-                f"Duplicate feature column name found for columns: {by_name[column.name]!r} and "
+                f"Duplicate feature column name found for columns: {named[column.name]!r} and "
                 f"{column!r}. A name decides the names of the variables, so leave one out."
             )
-        by_name[column.name] = column
-    return tuple(by_name[name] for name in sorted(by_name))
+        named[column.name] = column
+    return tuple(named[name] for name in sorted(named))
 
 
 def as_columns(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[FeatureColumn, ...]:

@@ -45,7 +45,7 @@ def count(ids: Tensor, num_buckets: int) -> Tensor:
         ones = tf.one_hot(ids.values, num_buckets)
         return tf.math.unsorted_segment_sum(ones, ids.value_rowids(), ids.nrows())
     if ids.shape[1] == 1:
-        return tf.one_hot(ids[:, 0], num_buckets)
+        return tf.one_hot(tf.squeeze(ids, axis=1), num_buckets)
     return tf.reduce_sum(tf.one_hot(ids, num_buckets), axis=1)
 
 
@@ -74,7 +74,7 @@ def combine(table: Any, ids: Tensor, combiner: str, max_norm: float | None = Non
         # A missing id reads row 0 and is then multiplied by 0, so its gradient is 0 too.
         rows = tf.nn.embedding_lookup(table, tf.maximum(ids, 0), max_norm=max_norm)
         if ids.shape[1] == 1:
-            return rows[:, 0] * valid
+            return tf.squeeze(rows, axis=1) * valid
         sums = tf.reduce_sum(rows * valid[:, :, tf.newaxis], axis=1)
         counts = tf.reduce_sum(valid, axis=1)
     if combiner == "sum":

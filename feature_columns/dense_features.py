@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Self, final
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from feature_columns import column_lists, layer_parts
@@ -49,6 +50,24 @@ class DenseFeatures(keras.layers.Layer):
     def columns(self) -> tuple[DenseColumn, ...]:
         """The columns, in the order of the output."""
         return self._columns
+
+    @property
+    def learned_span(self) -> tuple[int, int]:
+        """The first output that depends on weights, and the one after the last; (0, 0): none does.
+
+        >>> from feature_columns import categorical_column_with_identity, embedding_column
+        >>> from feature_columns import numeric_column
+        >>> day = categorical_column_with_identity("day", 7)
+        >>> DenseFeatures([numeric_column("age"), embedding_column(day, 2)]).learned_span
+        (1, 3)
+        """
+        ends = np.cumsum([column.width for column in self._columns]).tolist()
+        spans = [
+            (end - column.width, end)
+            for column, end in zip(self._columns, ends, strict=True)
+            if column.weight_specs
+        ]
+        return (spans[0][0], spans[-1][1]) if spans else (0, 0)
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights; the columns decide their shapes."""

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from feature_columns import combiners
+from feature_columns import combiners, signature
 from feature_columns.aliases import Tensor
 from feature_columns.base import CategoricalColumn
 
@@ -46,21 +46,22 @@ class FusedLayout:
 
     Attributes:
         parts: the columns' rows, in their order.
+        key: of the transformed tensor that `place` makes, among the features.
     """
 
     parts: tuple[FusedPart, ...]
+    key: str = ""
 
     @classmethod
     def of(cls, columns: Sequence[CategoricalColumn]) -> Self:
         """Lays the columns out one after the other."""
         sizes = [column.num_buckets for column in columns]
         starts = np.cumsum([0, *sizes]).tolist()
-        return cls(
-            tuple(
-                FusedPart(f"{column.name}/weights", start, size)
-                for column, start, size in zip(columns, starts, sizes, strict=False)
-            )
+        parts = tuple(
+            FusedPart(f"{column.name}/weights", start, size)
+            for column, start, size in zip(columns, starts, sizes, strict=False)
         )
+        return cls(parts, signature.transformed_key("linear_model", "rows", tuple(columns)))
 
     @property
     def sink(self) -> int:
@@ -71,6 +72,40 @@ class FusedLayout:
     def rows(self) -> int:
         """The number of rows of the table."""
         return self.sink + 1
+
+    def place(self, ids: Sequence[Tensor]) -> Tensor | None:
+        """Returns the table's rows of columns with one id each, `sink` for a missing one.
+
+        Needs no weights, so that it can run in the input pipeline.
+
+        Args:
+            ids: for each part, int64 `[batch, k]`, dense or ragged.
+
+        Returns:
+            int64 `[batch, parts]`; None when an example may have several ids of one column.
+
+        >>> layout = FusedLayout((FusedPart("a/weights", 0, 2), FusedPart("b/weights", 2, 1)))
+        >>> layout.place([tf.constant([[0], [1]], tf.int64), tf.constant([[-1], [0]], tf.int64)])
+        <tf.Tensor: shape=(2, 2), dtype=int64, numpy=
+        array([[0, 3],
+               [1, 2]])>
+        """
+        several = any(isinstance(each, tf.RaggedTensor) or each.shape[1] != 1 for each in ids)
+        if several or not ids:
+            return None
+        return self._place(tf.concat(ids, axis=1), [part.start for part in self.parts])[0]
+
+    def logits_of_rows(self, table: Any, rows: Tensor) -> Tensor:
+        """Looks up what `place` returned: `logits` of columns with one id each.
+
+        >>> layout = FusedLayout((FusedPart("a/weights", 0, 2), FusedPart("b/weights", 2, 1)))
+        >>> table = tf.Variable([[1.0], [10.0], [100.0], [0.0]])
+        >>> layout.logits_of_rows(table, tf.constant([[0, 3], [1, 2]])).numpy().tolist()
+        [[1.0], [110.0]]
+        """
+        valid = tf.cast(tf.not_equal(rows, self.sink), tf.float32)
+        looked_up = tf.nn.embedding_lookup(table, rows)
+        return tf.reduce_sum(looked_up * tf.expand_dims(valid, axis=2), axis=1)
 
     def logits(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
         """Looks the ids of all columns up and adds what each column combines.
@@ -101,7 +136,7 @@ class FusedLayout:
             same_column = (owner[:, np.newaxis] == owner).astype(np.float32)
             weights *= combiners.normaliser(tf.matmul(weights, same_column), combiner)
         looked_up = tf.nn.embedding_lookup(table, rows)
-        return tf.reduce_sum(looked_up * weights[:, :, tf.newaxis], axis=1)
+        return tf.reduce_sum(looked_up * tf.expand_dims(weights, axis=2), axis=1)
 
     def _mixed(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
         batch = _batch_size(ids[0])

@@ -60,7 +60,7 @@ class LinearModel(keras.layers.Layer):
         )
         self._dense = tuple(_dense(column) for column in self._columns if not _is_category(column))
         self._layout = FusedLayout.of(self._categorical)
-        self._transform = Transform(self._columns)
+        self._transform = Transform((), linear=self._columns)
         self._tables = self._transform.tables()  # Held here, so that a SavedModel has them.
         self._table: Any = None
         self._dense_weights: tuple[Any, ...] = ()
@@ -112,13 +112,19 @@ class LinearModel(keras.layers.Layer):
         transformed = self._transform(features)
         terms = []
         if self._categorical:
-            ids = [transformed[column.transformed_key] for column in self._categorical]
-            terms.append(self._layout.logits(self._table.value, ids, self._sparse_combiner))
+            terms.append(self._categorical_logits(transformed))
         if self._dense:
             parts = layer_parts.represent(self._dense, self._column_weights, transformed)
             weights = [each.value for each in self._dense_weights]
             terms.append(tf.matmul(tf.concat(parts, axis=1), tf.concat(weights, axis=0)))
         return tf.add_n(terms) + self._bias.value
+
+    def _categorical_logits(self, transformed: Features) -> Tensor:
+        rows = transformed.get(self._layout.key)
+        if rows is not None:
+            return self._layout.logits_of_rows(self._table.value, rows)
+        ids = [transformed[column.transformed_key] for column in self._categorical]
+        return self._layout.logits(self._table.value, ids, self._sparse_combiner)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         """Returns `(batch, units)`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import final
 
 import tensorflow as tf
@@ -11,6 +11,7 @@ from feature_columns import column_lists, signature
 from feature_columns.aliases import Features, Tensor
 from feature_columns.base import CategoricalColumn, FeatureColumn, SourceColumn
 from feature_columns.cache import FeatureCache
+from feature_columns.fused_table import FusedLayout
 from feature_columns.indicator import IndicatorColumn
 from feature_columns.tables import LookupTables
 
@@ -25,6 +26,8 @@ class Transform:
 
     Args:
         columns: columns; unlike those of one layer, two may share a name.
+        linear: columns of one `LinearModel`. Where each has one category per row, its ids are not
+            given but, in one tensor for all, the rows of the layer's table that they stand for.
 
     Raises:
         ValueError: something is no column, or two columns differ in a way that their fields do
@@ -38,12 +41,24 @@ class Transform:
     {'color:ids': [[1], [-1]]}
     """
 
-    def __init__(self, columns: FeatureColumn | Iterable[FeatureColumn]) -> None:
+    def __init__(
+        self,
+        columns: FeatureColumn | Iterable[FeatureColumn],
+        linear: FeatureColumn | Iterable[FeatureColumn] = (),
+    ) -> None:
         self._tables = LookupTables()
         self._sources: dict[str, SourceColumn] = {}
         self._limits: dict[str, int] = {}
         for column in column_lists.as_columns(columns):
             self._add(column)
+        shared = set(self._sources)
+        summed = column_lists.by_name(linear)
+        for column in summed:
+            self._add(column)
+        placed = [column for column in summed if isinstance(column, CategoricalColumn)]
+        self._layout = FusedLayout.of(placed)
+        self._placed = [column.transformed_key for column in placed]
+        self._only_placed = set(self._placed) - shared
 
     @tf.autograph.experimental.do_not_convert  # there is nothing to convert
     def __call__(self, features: Features) -> dict[str, Tensor]:
@@ -55,13 +70,23 @@ class Transform:
 
         Returns:
             Transformed tensors by `SourceColumn.transformed_key`: float32 `[batch, width]`, or
-            int64 ids `[batch, k]`, dense or ragged.
+            int64 ids `[batch, k]`, dense or ragged; and by `FusedLayout.key` int64 rows
+            `[batch, columns]`.
 
         Raises:
             ValueError: a feature is missing, or has a wrong type or shape.
         """
         cache = FeatureCache(features, self._tables)
-        return {key: self._checked(key, cache) for key in self._sources}
+        rows = features.get(self._layout.key)
+        if rows is not None:
+            transformed = self._checked_all(cache, without=self._only_placed)
+            return {**transformed, self._layout.key: rows}
+        transformed = self._checked_all(cache)
+        rows = self._layout.place([transformed[key] for key in self._placed])
+        if rows is None:
+            return transformed
+        others = {k: v for k, v in transformed.items() if k not in self._only_placed}
+        return {**others, self._layout.key: rows}
 
     def tables(self) -> tf.Module:
         """Returns the lookup tables; an exported module must have them as an attribute."""
@@ -81,6 +106,9 @@ class Transform:
             return
         if not source.ids_are_bounded:
             self._limits[key] = source.num_buckets
+
+    def _checked_all(self, cache: FeatureCache, without: Collection[str] = ()) -> dict[str, Tensor]:
+        return {key: self._checked(key, cache) for key in self._sources if key not in without}
 
     def _checked(self, key: str, cache: FeatureCache) -> Tensor:
         value = cache.transformed(self._sources[key])

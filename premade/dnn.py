@@ -69,7 +69,7 @@ class DNNEstimator(Estimator):
             model_dir,
             config,
             warm_start_from=warm_start_from,
-            preprocess_fn=preprocess(columns, head),
+            preprocess_fn=preprocess(head, dense=columns),
         )
 
 

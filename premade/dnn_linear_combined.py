@@ -98,7 +98,7 @@ class DNNLinearCombinedEstimator(Estimator):
             model_dir,
             config,
             warm_start_from=warm_start_from,
-            preprocess_fn=preprocess([*wide, *deep], head),
+            preprocess_fn=preprocess(head, linear=wide, dense=deep),
         )
 
 

@@ -57,7 +57,7 @@ class LinearEstimator(Estimator):
             model_dir,
             config,
             warm_start_from=warm_start_from,
-            preprocess_fn=preprocess(columns, head),
+            preprocess_fn=preprocess(head, linear=columns),
         )
 
 

@@ -59,9 +59,9 @@ class Preprocess:
         return self.transform.tables()
 
 
-def preprocess(columns: Iterable[Any], head: Head) -> Preprocess:
-    """Returns the preprocessing of a model over `columns`."""
-    return Preprocess(fc.Transform(list(columns)), head.feature_keys)
+def preprocess(head: Head, *, linear: Iterable[Any] = (), dense: Iterable[Any] = ()) -> Preprocess:
+    """Returns the preprocessing of a model over columns of a linear part and of a network."""
+    return Preprocess(fc.Transform(list(dense), linear=list(linear)), head.feature_keys)
 
 
 def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 import feature_columns as fc
+from premade.input_dense import InputDense
 
 Tensor = Any
 
@@ -87,8 +88,11 @@ class DNNModel(keras.Model):
     ) -> None:
         super().__init__(name=name)
         self.input_layer = fc.DenseFeatures(feature_columns, name="input_layer")
+        span = self.input_layer.learned_span
         self.hidden = [
-            keras.layers.Dense(size, activation=activation, name=f"hiddenlayer_{i}")
+            InputDense(size, activation=activation, learned_span=span, name="hiddenlayer_0")
+            if i == 0
+            else keras.layers.Dense(size, activation=activation, name=f"hiddenlayer_{i}")
             for i, size in enumerate(hidden_units)
         ]
         self.dropout = None if dropout is None else keras.layers.Dropout(dropout, name="dropout")

@@ -30,7 +30,19 @@ def sigmoid_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     >>> sigmoid_cross_entropy(tf.constant([[1.0]]), tf.constant([[-41.0]])).numpy().item()
     41.0
     """
-    return tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+
+    # TensorFlow differentiates its stable formula operation by operation, 14 of them one after the
+    # other. The gradient is p - label, which is as stable and two operations.
+    @tf.custom_gradient
+    def stable(labels: Tensor, logits: Tensor) -> Any:
+        def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
+            return -logits * upstream, (tf.sigmoid(logits) - labels) * upstream
+
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+        return losses, gradient
+
+    losses: Tensor = stable(labels, logits)
+    return losses
 
 
 def softmax_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:

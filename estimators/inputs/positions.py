@@ -87,9 +87,11 @@ def _shuffled(positions: Tensor, rows: int, seed: Tensor) -> Tensor:
 
 
 def _keys(seed: Tensor, epochs: Tensor) -> Tensor:
-    """Returns one cipher key per position, `[batch, 3]`."""
-    keys = tf.cast(random_key(seed, epochs), tf.uint64)[:, tf.newaxis]
-    return tf.cast(_mix(keys + tf.constant([1, 2, 3], tf.uint64)), tf.int64)
+    """Returns one cipher key per position, `[batch, 3]`; `epochs` ascend."""
+    distinct = tf.range(epochs[0], epochs[-1] + 1)
+    keys = tf.cast(random_key(seed, distinct), tf.uint64)[:, tf.newaxis]
+    keys = tf.cast(_mix(keys + tf.constant([1, 2, 3], tf.uint64)), tf.int64)
+    return tf.gather(keys, epochs - epochs[0])
 
 
 def random_key(seed: Tensor, epoch: Tensor) -> Tensor:

@@ -7,25 +7,43 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from estimators.aliases import Tensor
-
 
 # So many bytes are gathered at once: they stay in a core's cache, and in the saved position.
 _BYTES_AT_ONCE = 2**19
 _MOST_ROWS_AT_ONCE = 4096
 
 
+_WIDEST_STACKED = 16
+
+
 @dataclasses.dataclass(frozen=True)
 class _Stacked:
-    """Dense columns of one dtype side by side: one gather for all of them."""
+    """Narrow dense columns of one dtype side by side: one gather for all of them.
+
+    `widths` has None for a vector, `[rows]`; the others are matrices, `[rows, width]`.
+    """
 
     matrix: Tensor
+    widths: tuple[int | None, ...]
     places: tuple[int, ...]
 
+    @classmethod
+    def of(cls, columns: Sequence[Tensor], places: Sequence[int]) -> _Stacked:
+        widths = tuple(None if c.shape.rank == 1 else int(c.shape[1]) for c in columns)
+        matrices = [c[:, tf.newaxis] if c.shape.rank == 1 else c for c in columns]
+        return cls(tf.concat(matrices, axis=1), widths, tuple(places))
+
     def gather(self, indices: Tensor) -> Sequence[Tensor]:
-        return tf.unstack(tf.gather(self.matrix, indices), num=len(self.places), axis=1)
+        sizes = [1 if width is None else width for width in self.widths]
+        parts = tf.split(tf.gather(self.matrix, indices), sizes, axis=1)
+        return [
+            tf.squeeze(part, axis=1) if width is None else part
+            for part, width in zip(parts, self.widths, strict=True)
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,17 +102,16 @@ class Table:
         """
         leaves = tf.nest.flatten(structure)
         groups: list[_Stacked | _Single | _Sparse] = []
-        vectors: dict[tf.DType, list[int]] = collections.defaultdict(list)
+        narrow: dict[tf.DType, list[int]] = collections.defaultdict(list)
         for place, leaf in enumerate(leaves):
             if isinstance(leaf, tf.SparseTensor):
                 groups.append(_pack_sparse(leaf, place))
-            elif isinstance(leaf, tf.RaggedTensor) or leaf.shape.rank != 1:
+            elif isinstance(leaf, tf.RaggedTensor) or not _is_narrow(leaf):
                 groups.append(_Single(leaf, (place,)))
             else:
-                vectors[leaf.dtype].append(place)
-        for places in vectors.values():
-            columns = [leaves[place] for place in places]
-            groups.append(_Stacked(tf.stack(columns, axis=1), tuple(places)))
+                narrow[leaf.dtype].append(place)
+        for places in narrow.values():
+            groups.append(_Stacked.of([leaves[place] for place in places], places))
         return cls(row_count(leaves[0]), structure_of(structure), tuple(groups))
 
     def rows_at_once(self) -> int:
@@ -102,11 +119,12 @@ class Table:
 
         `Dataset.rebatch` cuts dense tensors only.
         """
-        columns = [group.matrix if isinstance(group, _Stacked) else group for group in self._groups]
-        values = [column.values if isinstance(column, _Single) else column for column in columns]
-        if not all(isinstance(value, tf.Tensor) for value in values):
-            return 0
-        row_bytes = sum(value[:1].numpy().nbytes for value in values)
+        row_bytes = 0
+        for group in self._groups:
+            held = group.values if isinstance(group, _Single) else group.matrix
+            if not isinstance(held, tf.Tensor):
+                return 0
+            row_bytes += held.dtype.size * int(np.prod(held.shape[1:]))
         return min(_MOST_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(row_bytes, 1))
 
     def gather(self, indices: Tensor) -> Any:
@@ -116,6 +134,11 @@ class Table:
             leaves.update(zip(group.places, group.gather(indices), strict=True))
         ordered = [leaves[place] for place in range(len(leaves))]
         return tf.nest.pack_sequence_as(self._structure, ordered)
+
+
+def _is_narrow(column: Tensor) -> bool:
+    """Says whether a column is cheaper to gather with others than alone."""
+    return column.shape.rank == 1 or (column.shape.rank == 2 and column.shape[1] <= _WIDEST_STACKED)
 
 
 def _pack_sparse(matrix: tf.SparseTensor, place: int) -> _Sparse:

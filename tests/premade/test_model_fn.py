@@ -14,7 +14,7 @@ WORDS = fc.categorical_column_with_vocabulary_list("words", ["a", "b"])
 
 
 def test_the_step_sees_ids_and_what_the_head_reads():
-    transform = preprocess([WORDS], BinaryClassHead(weight_column="weight"))
+    transform = preprocess(BinaryClassHead(weight_column="weight"), dense=[WORDS])
     features = {
         "words": tf.constant([["b"], ["zz"]]),
         "weight": tf.constant([1.0, 2.0]),
@@ -29,7 +29,7 @@ def test_the_step_sees_ids_and_what_the_head_reads():
 
 def test_features_without_names_are_refused():
     with pytest.raises(ValueError, match="features should be a dictionary"):
-        preprocess([WORDS], RegressionHead())(tf.constant([["a"]]))
+        preprocess(RegressionHead(), dense=[WORDS])(tf.constant([["a"]]))
 
 
 def test_one_table_in_memory_and_one_name_for_each_column_on_disk(small, batch):
