@@ -92,19 +92,21 @@ class StepLoop:
 
     def _body_on(self, iterator: Any) -> Callable[..., Any]:
         strategy, local = self.program.strategy, self._replicas
+        # Of several replicas that wait for data in one pool of threads, some would wait for ever.
+        read = tracing.next_in_this_thread if local == 1 else next
 
-        def step(i: Tensor, total: Tensor, read: Callable[[int], Any]) -> Any:
+        def step(i: Tensor, total: Tensor, batch_of: Callable[[int], Any]) -> Any:
             if local == 1:
-                batch = read(0)
+                batch = batch_of(0)
             else:
                 batch = strategy.experimental_distribute_values_from_function(
-                    lambda context: read(context.replica_id_in_sync_group % local)
+                    lambda context: batch_of(context.replica_id_in_sync_group % local)
                 )
             outputs = self.program.step(*pipeline.split(batch), self._fetches)
             return i + 1, total + outputs["loss"], outputs
 
         def endless(i: Tensor, more: Tensor, total: Tensor, _: Any) -> Any:
-            i, total, outputs = step(i, total, lambda replica: next(iterator))
+            i, total, outputs = step(i, total, lambda replica: read(iterator))
             return i, more, total, outputs
 
         def until_the_end(i: Tensor, _: Tensor, total: Tensor, last: Any) -> Any:

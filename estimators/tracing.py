@@ -20,6 +20,7 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.backend.common.name_scope import current_path
+from tensorflow.python.data.util import structure
 from tensorflow.python.eager import context as eager_context
 from tensorflow.python.eager import lift_to_graph
 from tensorflow.python.framework import ops
@@ -44,6 +45,20 @@ def compiled(function: Callable[..., Any], signature: Any = None) -> Callable[..
     # warns of the fifth. Ours are counted for each loop, in `traces`.
     made._omit_frequent_tracing_warning = True
     return made
+
+
+def next_in_this_thread(iterator: Any) -> Any:
+    """Returns the next element of an iterator, in a compiled function.
+
+    The operation under `next` hands the work to another thread and waits for it: 30 us of each
+    step, where the element lies ready in a prefetch buffer (7 us).
+    """
+    components = tf.raw_ops.IteratorGetNextSync(
+        iterator=iterator._iterator_resource,
+        output_types=iterator._flat_output_types,
+        output_shapes=iterator._flat_output_shapes,
+    )
+    return structure.from_compatible_tensor_list(iterator.element_spec, components)
 
 
 class KerasScope:

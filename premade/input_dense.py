@@ -35,11 +35,15 @@ class InputDense(keras.layers.Dense):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Returns `activation(inputs @ kernel + bias)`, `[batch, units]`."""
-        del training
-        outputs = tf.nn.bias_add(self._product(inputs, self.kernel), self.bias)
+        kernel = tf.convert_to_tensor(self.kernel)
+        # Elsewhere plain: a SavedModel cannot hold a gradient of one's own.
+        product = self._trained_product if training else tf.matmul
+        outputs = product(inputs, kernel)
+        if self.bias is not None:
+            outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _product(self, inputs: Tensor, kernel: Any) -> Tensor:
+    def _trained_product(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         start, stop = self.learned_span
 
         @tf.custom_gradient
@@ -52,7 +56,7 @@ class InputDense(keras.layers.Dense):
 
             return tf.matmul(inputs, kernel), gradient
 
-        return product(inputs, tf.convert_to_tensor(kernel))
+        return product(inputs, kernel)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, serialized."""

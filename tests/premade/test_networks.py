@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import feature_columns as fc
 from premade import DNNModel, LinearModel, WideDeepModel
+from premade.input_dense import InputDense
 
 X = fc.numeric_column("x")
 WORDS = fc.categorical_column_with_vocabulary_list("words", ["a", "b"])
@@ -77,3 +78,27 @@ def test_dropout_is_for_training():
 def test_units(units):
     assert LinearModel([X], units=units)(FEATURES).shape == (2, units)
     assert DNNModel([2], [X], units=units)(FEATURES).shape == (2, units)
+
+
+@pytest.mark.parametrize("span", [(0, 0), (1, 3), (0, 4)])
+def test_the_first_layer_differentiates_as_a_dense_layer_does(span):
+    inputs = tf.Variable(np.random.default_rng(0).normal(size=[3, 4]).astype(np.float32))
+    layer = InputDense(2, learned_span=span, activation="relu")
+    plain = keras.layers.Dense(2, activation="relu")
+    layer.build(inputs.shape)
+    plain.build(inputs.shape)
+    plain.set_weights(layer.get_weights())
+
+    def outputs_and_gradients(each, **options):
+        with tf.GradientTape() as tape:
+            outputs = each(inputs, **options)
+        wanted = [*(weight.value for weight in each.weights), inputs]
+        return outputs, tape.gradient(outputs, wanted, output_gradients=outputs)
+
+    found, (by_kernel, by_bias, by_inputs) = outputs_and_gradients(layer, training=True)
+    expected, by_plain = outputs_and_gradients(plain)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(by_kernel, by_plain[0], rtol=1e-6)
+    np.testing.assert_allclose(by_bias, by_plain[1], rtol=1e-6)
+    is_learned = (np.arange(4) >= span[0]) & (np.arange(4) < span[1])
+    np.testing.assert_allclose(by_inputs, by_plain[2] * is_learned, rtol=1e-6)
