@@ -68,11 +68,13 @@ class ReadOptions:
             )
 
     def seed_of(self, config: Any, shard: Shard) -> int:
-        """Returns the seed of this call's order, in `[0, 2**63)`.
+        """Returns the seed of this call's order, in `[0, 2**63)`; 0 when rows are not shuffled.
 
         Without any seed, workers that share the rows still need one order, or their shards would
         overlap: they all take 0.
         """
+        if not self.shuffle:
+            return 0
         seed = self.seed
         if seed is None:
             seed = getattr(config, "tf_random_seed", None)
