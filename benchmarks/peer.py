@@ -43,5 +43,5 @@ def _old_python() -> str:
             return found
     raise RuntimeError(
         f"TensorFlow 2.15 needs one of {_PYTHONS} and this is Python {sys.version.split()[0]}. "
-        "Install one of them, or leave tf.estimator out with --systems ours keras."
+        "Install one of them, so that it is found in PATH."
     )
