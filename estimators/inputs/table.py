@@ -124,7 +124,7 @@ class Table:
             held = group.values if isinstance(group, _Single) else group.matrix
             if not isinstance(held, tf.Tensor):
                 return 0
-            row_bytes += held.dtype.size * int(np.prod(held.shape[1:]))
+            row_bytes += _bytes_of_value(held) * int(np.prod(held.shape[1:]))
         return min(_MOST_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(row_bytes, 1))
 
     def gather(self, indices: Tensor) -> Any:
@@ -134,6 +134,12 @@ class Table:
             leaves.update(zip(group.places, group.gather(indices), strict=True))
         ordered = [leaves[place] for place in range(len(leaves))]
         return tf.nest.pack_sequence_as(self._structure, ordered)
+
+
+def _bytes_of_value(column: Tensor) -> int:
+    if column.dtype != tf.string:
+        return int(column.dtype.size)
+    return int(tf.reduce_sum(tf.strings.length(column))) // max(int(tf.size(column)), 1) + 1
 
 
 def _is_narrow(column: Tensor) -> bool:

@@ -199,3 +199,34 @@ def test_wrong_features(features, message):
 def test_tensorflow_columns_are_refused():
     with pytest.raises(ValueError, match="same names"):
         fc.Transform([tf.feature_column.numeric_column("x")])
+
+
+def test_a_linear_model_gets_the_rows_of_its_table_in_one_tensor():
+    wide = [EDUCATION, AGE]
+    layer = fc.LinearModel(wide)
+    expected = layer(FEATURES)
+    table, parts = layer.fused_parts()
+    table.assign(np.arange(1.0, 1.0 + table.shape[0])[:, np.newaxis])
+    transform = fc.Transform([fc.indicator_column(EDUCATION)], linear=wide)
+    transformed = transform(FEATURES)
+    (rows,) = (value for key, value in transformed.items() if ":rows/" in key)
+    # Columns in the order of their names: three buckets of the age, then two educations; the
+    # education of the second row is not in the vocabulary.
+    assert [part.start for part in parts] == [0, 3]
+    assert rows.numpy().tolist() == [[0, 3], [1, 5]]
+    assert EDUCATION.transformed_key in transformed  # the indicator reads it
+    assert AGE.transformed_key not in transformed
+    assert _lists(transform(transformed)) == _lists(transformed)
+    table.assign(table * (np.arange(table.shape[0]) < 5)[:, np.newaxis])
+    np.testing.assert_array_equal(layer(transformed), [[1.0 + 4.0], [2.0]])
+    np.testing.assert_array_equal(layer(FEATURES), [[1.0 + 4.0], [2.0]])
+    assert expected.shape == [2, 1]
+
+
+@pytest.mark.parametrize("jobs", [[["cook", "nurse"], ["cook", ""]], [["cook"], []]])
+def test_several_categories_in_a_row_stay_ids(jobs):
+    job = fc.categorical_column_with_hash_bucket("job", 10)
+    ragged = tf.ragged.constant(jobs, dtype=tf.string, ragged_rank=1)
+    for value in (ragged, ragged.to_sparse()):
+        transformed = fc.Transform([], linear=[EDUCATION, job])({**FEATURES, "job": value})
+        assert set(transformed) == {EDUCATION.transformed_key, job.transformed_key}

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from estimators.export.outputs import ClassificationOutput, PredictOutput, RegressionOutput
 from estimators.heads import BinaryClassHead
+from estimators.heads.losses import sigmoid_cross_entropy
 from estimators.spec import ModeKeys
 
 TWO = [[45.0], [-41.0]]
@@ -22,6 +23,26 @@ def evaluated(head, logits, labels, features=None, regularization=None):
         metrics, features, tf.constant(logits), labels, regularization_losses=regularization
     )
     return {key: float(metric.result()) for key, metric in metrics.items()}
+
+
+def test_the_gradients_of_the_loss_are_those_of_tensorflow():
+    logits = tf.constant([[-90.0], [-3.0], [0.0], [0.5], [90.0]])
+    labels = tf.constant([[1.0], [0.0], [0.25], [1.0], [0.0]])
+    upstream = tf.constant([[1.0], [2.0], [-3.0], [0.5], [1.0]])
+    gradients = []
+    for loss in (
+        sigmoid_cross_entropy,
+        lambda y, x: tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=x),
+    ):
+        with tf.GradientTape() as outer:
+            outer.watch([labels, logits])
+            with tf.GradientTape() as tape:
+                tape.watch([labels, logits])
+                losses = loss(labels, logits)
+            first = tape.gradient(losses, [labels, logits], upstream)
+        gradients.append([*first, outer.gradient(first[1], logits)])
+    for ours, theirs in zip(*gradients, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
 def test_unweighted_metrics_b1():

@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from estimators.inputs import numpy_input_fn
+from estimators.inputs.options import Shard
+from estimators.inputs.positions import row_indices
 
 
 def _batches(input_fn, count=None):
@@ -135,3 +137,46 @@ def test_two_workers_read_together_what_one_reads_with_twice_the_batch():
         batches(8, 1, 0), batches(4, 2, 0), batches(4, 2, 1), strict=True
     ):
         assert sorted(one) == sorted([*first, *second])
+
+
+@pytest.mark.parametrize("num_epochs", [1, 3, None])
+@pytest.mark.parametrize("batch_size", [1, 7, 4096, 5000])
+def test_batches_that_are_gathered_together_are_those_that_are_gathered_alone(
+    num_epochs, batch_size
+):
+    rows = 9001
+    x = {"number": np.arange(rows), "pair": np.arange(2.0 * rows).reshape(rows, 2)}
+    x |= {"word": np.arange(rows).astype(str), "wide": np.ones([rows, 1000], bool)}
+    make = numpy_input_fn(x, None, batch_size, num_epochs, shuffle=True, seed=3)
+    alone = row_indices(rows, make.options, seed=3, shard=Shard())
+    count = 20 if num_epochs is None else alone.cardinality()
+    assert make().cardinality() == alone.cardinality()
+    for features, indices in zip(make().take(20), alone.take(count), strict=False):
+        assert features["number"].numpy().tolist() == indices.numpy().tolist()
+        np.testing.assert_array_equal(features["pair"], x["pair"][indices])
+        np.testing.assert_array_equal(features["word"], x["word"][indices].astype(bytes))
+        assert features["wide"].shape == [len(indices), 1000]
+
+
+def test_the_last_batches_are_counted_too():
+    make = numpy_input_fn({"a": np.arange(10)}, batch_size=3, num_epochs=1, shuffle=True)
+    sizes = [len(batch["a"]) for batch in _batches(make)]
+    assert sizes == [3, 3, 3, 1]
+    assert make().cardinality() == 4
+
+
+def test_the_same_rows_in_the_same_order_are_one_dataset():
+    ordered = numpy_input_fn({"a": np.arange(10)}, batch_size=3, shuffle=False)
+    assert ordered() is ordered()
+    shuffled = numpy_input_fn({"a": np.arange(10)}, batch_size=10, shuffle=True)
+    orders = {tuple(_batches(shuffled)[0]["a"].tolist()) for _ in range(5)}
+    assert len(orders) > 1
+
+
+def test_a_dataset_made_in_a_function_is_not_taken_out_of_it():
+    make = numpy_input_fn({"a": np.arange(3)}, batch_size=2, shuffle=False)
+    add = lambda total, batch: total + tf.reduce_sum(batch["a"])  # noqa: E731
+    for _ in range(2):
+        total = tf.function(lambda: make().reduce(tf.constant(0, tf.int64), add))
+        assert int(total()) == 3
+    assert _batches(make)[0]["a"].tolist() == [0, 1]
