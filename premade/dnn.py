@@ -63,6 +63,7 @@ class DNNEstimator(Estimator):
             activation=activation_fn,
             dropout=dropout,
             batch_norm=batch_norm,
+            features_are_data=True,
         )
         super().__init__(
             build(head, [Tower(network, optimizers.for_deep(optimizer))]),

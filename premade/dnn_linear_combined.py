@@ -88,6 +88,7 @@ class DNNLinearCombinedEstimator(Estimator):
                 activation=dnn_activation_fn,
                 dropout=dnn_dropout,
                 batch_norm=batch_norm,
+                features_are_data=True,
             )
             towers.append(Tower(network, optimizers.for_deep_part(dnn_optimizer)))
         if wide:

@@ -6,6 +6,7 @@ Their variables have tf.estimator's names on disk: `linear/linear_model/<column>
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -65,6 +66,8 @@ class DNNModel(keras.Model):
         activation: of the hidden layers.
         dropout: rate of units dropped in training; None drops none.
         batch_norm: normalise after each hidden layer.
+        features_are_data: nothing before the model learns from the gradient by its features, so
+            that it need not be computed; true under an input function.
         name: first part of the variable names.
 
     Example:
@@ -84,15 +87,17 @@ class DNNModel(keras.Model):
         activation: Callable[[Tensor], Tensor] | str = "relu",
         dropout: float | None = None,
         batch_norm: bool = False,
+        features_are_data: bool = False,
         name: str = "dnn",
     ) -> None:
         super().__init__(name=name)
         self.input_layer = fc.DenseFeatures(feature_columns, name="input_layer")
-        span = self.input_layer.learned_span
+        dense = keras.layers.Dense
+        first: Any = dense
+        if features_are_data:
+            first = functools.partial(InputDense, learned_span=self.input_layer.learned_span)
         self.hidden = [
-            InputDense(size, activation=activation, learned_span=span, name="hiddenlayer_0")
-            if i == 0
-            else keras.layers.Dense(size, activation=activation, name=f"hiddenlayer_{i}")
+            (dense if i else first)(size, activation=activation, name=f"hiddenlayer_{i}")
             for i, size in enumerate(hidden_units)
         ]
         self.dropout = None if dropout is None else keras.layers.Dropout(dropout, name="dropout")

@@ -102,3 +102,13 @@ def test_the_first_layer_differentiates_as_a_dense_layer_does(span):
     np.testing.assert_allclose(by_bias, by_plain[1], rtol=1e-6)
     is_learned = (np.arange(4) >= span[0]) & (np.arange(4) < span[1])
     np.testing.assert_allclose(by_inputs, by_plain[2] * is_learned, rtol=1e-6)
+
+
+@pytest.mark.parametrize("features_are_data", [False, True])
+def test_what_comes_before_a_network_learns_unless_it_is_said_to_be_data(features_are_data):
+    model = DNNModel([3], [X], features_are_data=features_are_data)
+    x = tf.Variable([[1.0], [2.0]])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model({"x": x}, training=True))
+    found = tape.gradient(loss, x)
+    assert bool(tf.reduce_any(found != 0)) is not features_are_data
