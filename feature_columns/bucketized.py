@@ -14,6 +14,7 @@ from feature_columns import base, combiners
 from feature_columns.aliases import ParseSpec, Tensor
 from feature_columns.cache import FeatureCache
 from feature_columns.numeric import NumericColumn
+from feature_columns.old_columns import converted
 
 
 @final
@@ -107,6 +108,7 @@ def bucketized_column(
     >>> bucketized_column(numeric_column("age"), [18, 25, 30]).num_buckets
     4
     """
+    source_column = converted(source_column)
     if not isinstance(source_column, NumericColumn):
         raise ValueError(
             "source_column must be a column generated with numeric_column(). "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from feature_columns.base import FeatureColumn
+from feature_columns.old_columns import converted
 
 
 def normalise(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[FeatureColumn, ...]:
@@ -37,7 +38,8 @@ def by_name(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[FeatureCo
 
 
 def as_columns(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[FeatureColumn, ...]:
-    """Returns one column, or several, as a tuple of columns."""
+    """Returns one column, or several, as a tuple of columns; also those of `tf.feature_column`."""
+    columns = converted(columns)
     if isinstance(columns, FeatureColumn):
         return (columns,)
     if isinstance(columns, Mapping):
@@ -45,12 +47,12 @@ def as_columns(columns: FeatureColumn | Iterable[FeatureColumn]) -> tuple[Featur
             "Expected feature_columns to be iterable, found dict. Give its values: "
             f"list(columns.values()). Keys: {sorted(map(str, columns))}."
         )
-    listed = tuple(columns)
+    listed = tuple(converted(column) for column in columns)
     for column in listed:
         if not isinstance(column, FeatureColumn):
             raise ValueError(
                 "Items of feature_columns must be a FeatureColumn. Given: "
-                f"{column!r} of type {type(column).__name__}. Make columns with "
-                "feature_columns.*; those of tf.feature_column have the same names there."
+                f"{column!r} of type {type(column).__name__}. Make columns with the functions of "
+                "feature_columns."
             )
     return listed

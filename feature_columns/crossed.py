@@ -13,6 +13,7 @@ from feature_columns import base, fingerprints
 from feature_columns.aliases import ParseSpec, Tensor
 from feature_columns.cache import FeatureCache
 from feature_columns.hashed import HashedCategoricalColumn
+from feature_columns.old_columns import converted
 
 _DEFAULT_HASH_KEY = 0xDECAFCAFFE  # That of TensorFlow's kernel.
 
@@ -151,6 +152,7 @@ def crossed_column(
         )
     if isinstance(keys, str) or not keys or len(keys) < 2:
         raise ValueError(f"keys must be a list with length > 1. Given: {keys!r}.")
+    keys = [converted(key) for key in keys]
     for key in keys:
         if isinstance(key, HashedCategoricalColumn):
             raise ValueError(

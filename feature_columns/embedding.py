@@ -11,6 +11,7 @@ import keras
 
 from feature_columns import base, checks, combiners
 from feature_columns.aliases import ParseSpec, Tensor
+from feature_columns.old_columns import converted
 
 
 @final
@@ -99,6 +100,7 @@ def embedding_column(
     'city_embedding'
     """
     del use_safe_embedding_lookup
+    categorical_column = converted(categorical_column)
     checks.check_categorical(categorical_column, base.CategoricalColumn, "embedding_column")
     name = categorical_column.name
     if dimension is None or dimension < 1:

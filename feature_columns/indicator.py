@@ -10,6 +10,7 @@ import keras
 
 from feature_columns import base, checks, combiners
 from feature_columns.aliases import ParseSpec, Tensor
+from feature_columns.old_columns import converted
 
 
 @final
@@ -69,5 +70,6 @@ def indicator_column(categorical_column: base.CategoricalColumn) -> IndicatorCol
     >>> indicator_column(categorical_column_with_identity("weekday", 7)).name
     'weekday_indicator'
     """
+    categorical_column = converted(categorical_column)
     checks.check_categorical(categorical_column, base.CategoricalColumn, "indicator_column")
     return IndicatorColumn(categorical_column)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from feature_columns.aliases import ParseSpec
 from feature_columns.base import FeatureColumn
+from feature_columns.old_columns import converted
 
 
 def make_parse_example_spec(feature_columns: Iterable[FeatureColumn]) -> ParseSpec:
@@ -22,7 +23,7 @@ def make_parse_example_spec(feature_columns: Iterable[FeatureColumn]) -> ParseSp
     ['age', 'hours']
     """
     spec: ParseSpec = {}
-    for column in feature_columns:
+    for column in map(converted, feature_columns):
         if not isinstance(column, FeatureColumn):
             raise ValueError(
                 f"All feature_columns must be FeatureColumn instances. Given: {column!r} of type "

@@ -36,6 +36,8 @@ from premade.linear import LinearRegressor as LinearRegressor
 from premade.networks import DNNModel as DNNModel
 from premade.networks import LinearModel as LinearModel
 from premade.networks import WideDeepModel as WideDeepModel
+from premade.parse_specs import classifier_parse_example_spec as classifier_parse_example_spec
+from premade.parse_specs import regressor_parse_example_spec as regressor_parse_example_spec
 
 __all__ = [
     "DNNClassifier",
@@ -50,4 +52,6 @@ __all__ = [
     "LinearModel",
     "LinearRegressor",
     "WideDeepModel",
+    "classifier_parse_example_spec",
+    "regressor_parse_example_spec",
 ]

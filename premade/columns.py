@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import feature_columns as fc
+from feature_columns.old_columns import converted
 
 
 def checked_columns(columns: Any, argument: str) -> list[fc.FeatureColumn]:
@@ -17,15 +18,16 @@ def checked_columns(columns: Any, argument: str) -> list[fc.FeatureColumn]:
 
     Raises:
         ValueError: it is a dict, or it is empty.
-        TypeError: something in it is no column of `feature_columns`.
+        TypeError: something in it is no column of `feature_columns` or `tf.feature_column`.
     """
+    columns = converted(columns)
     if isinstance(columns, fc.FeatureColumn):
         columns = [columns]
     if isinstance(columns, Mapping) or not isinstance(columns, Iterable):
         raise ValueError(
             f"Expected {argument} to be iterable, found {type(columns).__name__}. Give a list."
         )
-    columns = list(columns)
+    columns = [converted(column) for column in columns]
     if not columns:
         raise ValueError(f"{argument} must not be empty.")
     for column in columns:

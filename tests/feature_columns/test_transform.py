@@ -196,11 +196,6 @@ def test_wrong_features(features, message):
         fc.Transform(EDUCATION)(features)
 
 
-def test_tensorflow_columns_are_refused():
-    with pytest.raises(ValueError, match="same names"):
-        fc.Transform([tf.feature_column.numeric_column("x")])
-
-
 def test_a_linear_model_gets_the_rows_of_its_table_in_one_tensor():
     wide = [EDUCATION, AGE]
     layer = fc.LinearModel(wide)

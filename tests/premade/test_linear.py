@@ -299,10 +299,19 @@ def test_a_wrong_combiner(small, batch):
         estimator.train(batch({"x": [[1.0]]}, [[1.0]]), steps=1)
 
 
-def test_columns_of_tensorflow_are_refused():
-    old = tf.feature_column.numeric_column("x") if hasattr(tf, "feature_column") else object()
+def test_columns_of_tensorflow_are_taken(tmp_path, batch):
+    data = batch({"x": [[1.0], [2.0]]}, [[1.0], [3.0]])
+    weights = []
+    for name, column in (("ours", X), ("old", tf.feature_column.numeric_column("x"))):
+        estimator = LinearRegressor([column], model_dir=str(tmp_path / name)).train(data, steps=3)
+        weights.append(estimator.get_variable_value("linear/linear_model/x/weights"))
+    np.testing.assert_array_equal(*weights)
+    assert np.all(weights[0] != 0)
+
+
+def test_other_things_than_columns_are_refused():
     with pytest.raises(TypeError, match="must be made by the functions of `feature_columns`"):
-        LinearRegressor([old])
+        LinearRegressor([object()])
 
 
 def test_features_must_have_names(small):

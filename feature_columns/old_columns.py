@@ -1,0 +1,58 @@
+"""Columns made by `tf.feature_column`, taken wherever ours are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+_PACKAGE = "tensorflow.python.feature_column."
+_MAKERS = {
+    "BucketizedColumn": "bucketized_column",
+    "CrossedColumn": "crossed_column",
+    "EmbeddingColumn": "embedding_column",
+    "HashedCategoricalColumn": "categorical_column_with_hash_bucket",
+    "IdentityCategoricalColumn": "categorical_column_with_identity",
+    "IndicatorColumn": "indicator_column",
+    "NumericColumn": "numeric_column",
+    "VocabularyFileCategoricalColumn": "categorical_column_with_vocabulary_file",
+    "VocabularyListCategoricalColumn": "categorical_column_with_vocabulary_list",
+}
+_RENAMED = {"number_buckets": "num_buckets"}
+
+
+def converted(column: Any) -> Any:
+    """Returns our column for one of `tf.feature_column`; anything else as it is.
+
+    Its columns are named tuples whose fields are the arguments that they were made with.
+
+    Raises:
+        ValueError: there is no such column here.
+
+    >>> import tensorflow as tf
+    >>> converted(tf.feature_column.numeric_column("age")).name
+    'age'
+    """
+    kind = type(column)
+    if not kind.__module__.startswith(_PACKAGE):
+        return column
+    if kind.__name__ not in _MAKERS:
+        raise ValueError(
+            f"Columns of tf.feature_column that can be taken are {sorted(_MAKERS)}; "
+            f"{kind.__name__} is not one of them. Given: {column!r}."
+        )
+    # Here, because each of them lets this module convert the columns that it is given.
+    import feature_columns
+
+    make = getattr(feature_columns, _MAKERS[kind.__name__])
+    arguments = {_RENAMED.get(name, name): value for name, value in column._asdict().items()}
+    if "initializer" in arguments:
+        arguments["initializer"] = _initializer(arguments["initializer"], column.dimension)
+    return make(**arguments)
+
+
+def _initializer(initializer: Any, dimension: int) -> Any:
+    """Returns None for the default, which `tf.feature_column` writes out."""
+    config = initializer.get_config() if hasattr(initializer, "get_config") else {}
+    default = {"mean": 0.0, "stddev": 1 / math.sqrt(dimension), "seed": None}
+    is_normal = type(initializer).__name__ == "TruncatedNormal"
+    return None if is_normal and default.items() <= config.items() else initializer
