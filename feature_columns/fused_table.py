@@ -82,18 +82,20 @@ class FusedLayout:
             ids: for each part, int64 `[batch, k]`, dense or ragged.
 
         Returns:
-            int64 `[batch, parts]`; None when an example may have several ids of one column.
+            int32 `[batch, parts]`, which repeated rows are found in faster than in int64; None
+            when an example may have several ids of one column, or for a table of 2^31 rows.
 
         >>> layout = FusedLayout((FusedPart("a/weights", 0, 2), FusedPart("b/weights", 2, 1)))
         >>> layout.place([tf.constant([[0], [1]], tf.int64), tf.constant([[-1], [0]], tf.int64)])
-        <tf.Tensor: shape=(2, 2), dtype=int64, numpy=
+        <tf.Tensor: shape=(2, 2), dtype=int32, numpy=
         array([[0, 3],
-               [1, 2]])>
+               [1, 2]], dtype=int32)>
         """
         several = any(isinstance(each, tf.RaggedTensor) or each.shape[1] != 1 for each in ids)
-        if several or not ids:
+        if several or not ids or self.rows > tf.int32.max:
             return None
-        return self._place(tf.concat(ids, axis=1), [part.start for part in self.parts])[0]
+        rows, _ = self._place(tf.concat(ids, axis=1), [part.start for part in self.parts])
+        return tf.cast(rows, tf.int32)
 
     def logits_of_rows(self, table: Any, rows: Tensor) -> Tensor:
         """Looks up what `place` returned: `logits` of columns with one id each.

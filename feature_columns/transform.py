@@ -70,7 +70,7 @@ class Transform:
 
         Returns:
             Transformed tensors by `SourceColumn.transformed_key`: float32 `[batch, width]`, or
-            int64 ids `[batch, k]`, dense or ragged; and by `FusedLayout.key` int64 rows
+            int64 ids `[batch, k]`, dense or ragged; and by `FusedLayout.key` int32 rows
             `[batch, columns]`.
 
         Raises:
