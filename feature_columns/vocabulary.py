@@ -17,6 +17,7 @@ from feature_columns.cache import FeatureCache
 from feature_columns.keyed import KeyedCategoricalColumn
 
 _NOT_FOUND = -1
+_BLOCK_BYTES = 2**24
 
 
 class VocabularyColumn(KeyedCategoricalColumn):
@@ -284,5 +285,14 @@ def _count(path: str, file_format: str | None, key: str) -> int:
         with tf.init_scope():
             records = tf.data.TFRecordDataset(path, "GZIP")
             return int(records.reduce(np.int64(0), lambda count, _: count + 1))
-    with tf.io.gfile.GFile(path, "rb") as lines:
-        return sum(1 for _ in lines)
+    return _count_lines(path)
+
+
+def _count_lines(path: str) -> int:
+    """Counts by blocks: iterating over a `GFile` takes a microsecond for each line."""
+    count, end = 0, b"\n"
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            count += block.count(b"\n")
+            end = block[-1:]
+    return count + (end != b"\n")  # The last line may lack its end.

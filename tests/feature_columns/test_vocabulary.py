@@ -137,3 +137,13 @@ def test_signatures_are_those_of_tensorflow(name):
     for key, parameter in theirs.items():
         default = ours[key].default
         assert default == parameter.default or {default, parameter.default} == {0, None}, key
+
+
+@pytest.mark.parametrize("block", [1, 4, 2**24])
+@pytest.mark.parametrize("text", ["a", "a\n", "a\nbc", "a\n\nbc\n", "\n\n", "a\r\nb"])
+def test_lines_are_counted_as_python_does(tmp_path, monkeypatch, text, block):
+    monkeypatch.setattr("feature_columns.vocabulary._BLOCK_BYTES", block)
+    path = tmp_path / "words.txt"
+    path.write_bytes(text.encode())
+    column = fc.categorical_column_with_vocabulary_file("x", str(path))
+    assert column.num_buckets == len(text.encode().splitlines())
