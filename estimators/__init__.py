@@ -39,7 +39,9 @@ from estimators.export import FinalExporter as FinalExporter
 from estimators.export import LatestExporter as LatestExporter
 from estimators.heads import BinaryClassHead as BinaryClassHead
 from estimators.heads import Head as Head
+from estimators.heads import LogisticRegressionHead as LogisticRegressionHead
 from estimators.heads import MultiClassHead as MultiClassHead
+from estimators.heads import PoissonRegressionHead as PoissonRegressionHead
 from estimators.heads import RegressionHead as RegressionHead
 from estimators.hooks import CheckpointSaverHook as CheckpointSaverHook
 from estimators.hooks import CheckpointSaverListener as CheckpointSaverListener
@@ -102,11 +104,13 @@ __all__ = [
     "IncompatibleCheckpointError",
     "LatestExporter",
     "LoggingTensorHook",
+    "LogisticRegressionHead",
     "ModeKeys",
     "MultiClassHead",
     "NanLossDuringTrainingError",
     "NanTensorHook",
     "Part",
+    "PoissonRegressionHead",
     "ProfilerHook",
     "ProgressHook",
     "RegressionHead",

@@ -9,14 +9,18 @@
 from estimators.heads.base import Head
 from estimators.heads.binary import BinaryClassHead
 from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
+from estimators.heads.logistic import LogisticRegressionHead
 from estimators.heads.multiclass import MultiClassHead
+from estimators.heads.poisson import PoissonRegressionHead
 from estimators.heads.regression import RegressionHead
 
 __all__ = [
     "BinaryClassHead",
     "Head",
+    "LogisticRegressionHead",
     "MetricKeys",
     "MultiClassHead",
+    "PoissonRegressionHead",
     "PredictionKeys",
     "RegressionHead",
     "SignatureKeys",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, final
 
@@ -66,6 +67,36 @@ def squared_error(labels: Tensor, logits: Tensor) -> Tensor:
     4.0
     """
     return tf.math.squared_difference(labels, logits)
+
+
+def poisson_loss(labels: Tensor, logits: Tensor) -> Tensor:
+    """Returns exp(logit) - label * logit, same shape.
+
+    The negative logarithm of the Poisson probability of `label` at the rate exp(logit), without
+    the part that does not depend on the logit: McCullagh and Nelder, "Generalized Linear Models",
+    section 6.2.
+
+    >>> import tensorflow as tf
+    >>> poisson_loss(tf.constant([[3.0]]), tf.constant([[0.0]])).numpy().item()
+    1.0
+    """
+    return tf.exp(logits) - labels * logits
+
+
+def full_poisson_loss(labels: Tensor, logits: Tensor) -> Tensor:
+    """Returns `poisson_loss` plus log(label!), same shape.
+
+    The logarithm is Stirling's: label * log(label) - label + log(2 * pi * label) / 2, and 0 for
+    labels up to 1, where log(label!) is 0 or below.
+
+    >>> import tensorflow as tf
+    >>> full_poisson_loss(tf.constant([[1.0]]), tf.constant([[0.0]])).numpy().item()
+    1.0
+    """
+    # Not of 0, also where the result is dropped: a search for the origin of a NaN would stop here.
+    count = tf.maximum(labels, 1.0)
+    stirling = count * tf.math.log(count) - count + 0.5 * tf.math.log(2.0 * math.pi * count)
+    return poisson_loss(labels, logits) + tf.where(labels > 1.0, stirling, 0.0)
 
 
 @final

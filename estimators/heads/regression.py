@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, final
 
-import keras
 import tensorflow as tf
 
 from estimators.aliases import Tensor
-from estimators.export.outputs import ExportOutput, PredictOutput, RegressionOutput
 from estimators.heads import _inputs, losses
 from estimators.heads.base import described
-from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
-from estimators.heads.single import MetricMakers, Observations, SingleHead
+from estimators.heads.linked import LinkedHead, require_dimension
 
 
 @final
-class RegressionHead(SingleHead):
+class RegressionHead(LinkedHead):
     """Predicts `label_dimension` numbers by as many logits.
 
     Labels are numbers `[batch, ..., label_dimension]`; `[batch, ...]` will do for one dimension.
@@ -37,7 +34,7 @@ class RegressionHead(SingleHead):
             label_dimension]`, instead of the squared error.
         inverse_link_fn: makes the prediction of the logit, for instance `tf.exp`. The loss still
             compares labels with logits, as it did in tf.estimator: give the `loss_fn` that
-            belongs to the link.
+            belongs to the link. `PoissonRegressionHead` and `LogisticRegressionHead` have both.
         name: suffix of the metric keys.
 
     Raises:
@@ -61,10 +58,7 @@ class RegressionHead(SingleHead):
         name: str | None = None,
     ) -> None:
         owner = described(RegressionHead, name)
-        if label_dimension < 1:
-            raise ValueError(
-                f"{owner}: Invalid label_dimension {label_dimension}. It must be at least 1."
-            )
+        require_dimension(owner, label_dimension)
         objective = losses.Objective(
             owner,
             losses.squared_error,
@@ -73,17 +67,7 @@ class RegressionHead(SingleHead):
             reduction=loss_reduction,
             loss_fn=loss_fn,
         )
-        super().__init__(name, label_dimension, objective)
-        self._inverse_link = inverse_link_fn
-
-    def export_outputs(self, predictions: Mapping[str, Tensor]) -> dict[str, ExportOutput]:
-        """Returns `serving_default`, `regression` and `predict`."""
-        regression = RegressionOutput(predictions[PredictionKeys.PREDICTIONS])
-        return {
-            SignatureKeys.DEFAULT: regression,
-            SignatureKeys.REGRESSION: regression,
-            SignatureKeys.PREDICT: PredictOutput(predictions),
-        }
+        super().__init__(name, objective, inverse_link_fn)
 
     def _label_values(self, labels: Tensor) -> Tensor:
         values = _inputs.float_values(self._owner, "labels", labels)
@@ -95,24 +79,3 @@ class RegressionHead(SingleHead):
             shown=labels,
             message=f"{self._owner}: labels must be finite numbers.",
         )
-
-    def _predictions(self, logits: Tensor) -> dict[str, Tensor]:
-        predictions = {PredictionKeys.PREDICTIONS: self._predicted(logits)}
-        if self._inverse_link is not None:
-            predictions[PredictionKeys.LOGITS] = logits
-        return predictions
-
-    def _metric_makers(self) -> MetricMakers:
-        return {
-            MetricKeys.PREDICTION_MEAN: keras.metrics.Mean,
-            MetricKeys.LABEL_MEAN: keras.metrics.Mean,
-        }
-
-    def _observations(self, labels: Tensor, logits: Tensor) -> Observations:
-        return {
-            MetricKeys.PREDICTION_MEAN: (self._predicted(logits),),
-            MetricKeys.LABEL_MEAN: (labels,),
-        }
-
-    def _predicted(self, logits: Tensor) -> Tensor:
-        return logits if self._inverse_link is None else self._inverse_link(logits)

@@ -37,11 +37,17 @@ def features() -> dict[str, np.ndarray[Any, Any]]:
 
 
 def labels(kind: str) -> np.ndarray[Any, Any]:
-    """Labels `[rows, 1]` that depend on the features: "binary", "three" classes or "real"."""
+    """Labels `[rows, 1]` that depend on the features.
+
+    Args:
+        kind: "binary", "three" classes, "count" or "real".
+    """
     rows = features()
     score = (rows["age"] - 40.0) / 10.0 + (rows["job"] == "smith") - rows["hours"][:, 0]
     if kind == "real":
         return score[:, np.newaxis].astype(np.float32)
+    if kind == "count":
+        return np.maximum(np.round(score + 1.0), 0.0)[:, np.newaxis].astype(np.int64)
     edges = [0.0] if kind == "binary" else [-1.0, 1.0]
     return np.digitize(score, edges)[:, np.newaxis].astype(np.int64)
 
@@ -120,7 +126,7 @@ class Model:
     """A model and its data.
 
     Attributes:
-        name: of the public class.
+        name: of the public class; after a hyphen, what is special if the class is here again.
         labels: kind of its labels.
         make: makes the Estimator of a run.
         covers: names of the heads in it.
@@ -132,6 +138,11 @@ class Model:
     make: Callable[[estimators.RunConfig], estimators.Estimator]
     covers: tuple[str, ...] = ()
     is_random: bool = False
+
+    @property
+    def class_name(self) -> str:
+        """Name of the public class."""
+        return self.name.partition("-")[0]
 
     def shuffled(self) -> tf.data.Dataset:
         """See the function of this name."""
@@ -202,6 +213,12 @@ MODELS = (
         covers=("BinaryClassHead",),
     ),
     Model(
+        "LinearEstimator-logistic",
+        "binary",
+        lambda c: premade.LinearEstimator(estimators.LogisticRegressionHead(), wide(), config=c),
+        covers=("LogisticRegressionHead",),
+    ),
+    Model(
         "DNNClassifier",
         "three",
         lambda c: premade.DNNClassifier([6, 4], deep(), n_classes=3, dropout=0.2, config=c),
@@ -213,6 +230,12 @@ MODELS = (
         "three",
         lambda c: premade.DNNEstimator(estimators.MultiClassHead(3), [4], deep(), config=c),
         covers=("MultiClassHead",),
+    ),
+    Model(
+        "DNNEstimator-poisson",
+        "count",
+        lambda c: premade.DNNEstimator(estimators.PoissonRegressionHead(), [4], deep(), config=c),
+        covers=("PoissonRegressionHead",),
     ),
     Model(
         "DNNLinearCombinedClassifier",

@@ -31,7 +31,7 @@ def _models():
 
 
 def test_models():
-    assert {model.name for model in catalog.MODELS} == _models()
+    assert {model.class_name for model in catalog.MODELS} == _models()
 
 
 def test_heads():

@@ -41,6 +41,8 @@ def test_every_head_has_its_keys(trained):
         "BinaryClassHead": {"logits", "logistic", "probabilities", "class_ids", "classes"},
         "MultiClassHead": {"logits", "probabilities", "class_ids", "classes"},
         "RegressionHead": {"predictions"},
+        "PoissonRegressionHead": {"predictions", "logits"},
+        "LogisticRegressionHead": {"predictions", "logits"},
     }
     for model in catalog.MODELS:
         for head in model.covers:

@@ -4,11 +4,23 @@ import keras
 import pytest
 import tensorflow as tf
 
-from estimators.heads import BinaryClassHead, MultiClassHead, RegressionHead
+from estimators.heads import (
+    BinaryClassHead,
+    LogisticRegressionHead,
+    MultiClassHead,
+    PoissonRegressionHead,
+    RegressionHead,
+)
 from estimators.optimizers import Group, Minimize
 from estimators.spec import ModeKeys
 
-HEADS = [BinaryClassHead(), MultiClassHead(3), RegressionHead()]
+HEADS = [
+    BinaryClassHead(),
+    LogisticRegressionHead(),
+    MultiClassHead(3),
+    PoissonRegressionHead(),
+    RegressionHead(),
+]
 every_head = pytest.mark.parametrize("head", HEADS, ids=lambda head: type(head).__name__)
 
 
