@@ -1,4 +1,4 @@
-"""Premade estimators: linear, deep, and wide & deep, over feature columns.
+"""Premade estimators: baselines, linear, deep, and wide & deep, over feature columns.
 
 Synopsis::
 
@@ -18,6 +18,9 @@ Synopsis::
 The networks under them are plain Keras models, exported beside them.
 """
 
+from premade.baseline import BaselineClassifier as BaselineClassifier
+from premade.baseline import BaselineEstimator as BaselineEstimator
+from premade.baseline import BaselineRegressor as BaselineRegressor
 from premade.dnn import DNNClassifier as DNNClassifier
 from premade.dnn import DNNEstimator as DNNEstimator
 from premade.dnn import DNNRegressor as DNNRegressor
@@ -33,6 +36,7 @@ from premade.dnn_linear_combined import (
 from premade.linear import LinearClassifier as LinearClassifier
 from premade.linear import LinearEstimator as LinearEstimator
 from premade.linear import LinearRegressor as LinearRegressor
+from premade.networks import BaselineModel as BaselineModel
 from premade.networks import DNNModel as DNNModel
 from premade.networks import LinearModel as LinearModel
 from premade.networks import WideDeepModel as WideDeepModel
@@ -40,6 +44,10 @@ from premade.parse_specs import classifier_parse_example_spec as classifier_pars
 from premade.parse_specs import regressor_parse_example_spec as regressor_parse_example_spec
 
 __all__ = [
+    "BaselineClassifier",
+    "BaselineEstimator",
+    "BaselineModel",
+    "BaselineRegressor",
     "DNNClassifier",
     "DNNEstimator",
     "DNNLinearCombinedClassifier",

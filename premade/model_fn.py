@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import feature_columns as fc
 from estimators import EstimatorSpec, Head, ModeKeys, Part, group, minimize
-from premade.networks import LinearModel
+from premade.networks import BaselineModel, LinearModel
 
 Tensor = Any
 
@@ -104,7 +104,7 @@ def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:
 
 
 def _logits(network: Any, features: Mapping[str, Tensor], mode: str) -> Tensor:
-    if isinstance(network, LinearModel):
+    if isinstance(network, LinearModel | BaselineModel):
         return network(features)
     return network(features, training=mode == ModeKeys.TRAIN)
 

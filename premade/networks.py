@@ -1,7 +1,7 @@
 """The networks under the premade estimators: plain Keras models over feature columns.
 
 Their variables have tf.estimator's names on disk: `linear/linear_model/<column>/weights`,
-`dnn/hiddenlayer_0/kernel`.
+`dnn/hiddenlayer_0/kernel`, `baseline/bias`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 import feature_columns as fc
 from premade.input_dense import InputDense
@@ -145,3 +146,70 @@ class WideDeepModel(keras.Model):
     def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
         """Returns logits `[batch, units]` of raw or transformed features."""
         return self.linear(features) + self.dnn(features, training=training)
+
+
+@keras.saving.register_keras_serializable("premade")
+class BaselineModel(keras.Model):
+    """The same numbers for every row, `[batch, units]`: a bias that is learned.
+
+    Args:
+        units: number of outputs.
+        name: first part of the variable name.
+
+    Example:
+        >>> model = BaselineModel(units=2)
+        >>> model({"x": tf.constant([1.0, 2.0, 3.0])}).shape
+        TensorShape([3, 2])
+        >>> model.bias.path
+        'baseline/bias'
+    """
+
+    def __init__(self, units: int = 1, name: str = "baseline") -> None:
+        super().__init__(name=name)
+        self.units = units
+        self.bias: Any = None
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the bias, which starts at zero."""
+        del input_shape
+        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+
+    def call(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Returns logits `[batch, units]`.
+
+        Args:
+            features: of any shapes and dtypes, dense, sparse or ragged, by name.
+
+        Raises:
+            ValueError: features are no dictionary, or there is none that has rows.
+            tf.errors.InvalidArgumentError: features differ in their number of rows.
+        """
+        return tf.tile(self.bias.value[tf.newaxis, :], [_batch_size(features), 1])
+
+
+def _batch_size(features: Mapping[str, Tensor]) -> Tensor:
+    if not isinstance(features, Mapping):
+        raise ValueError(
+            "features should be a dictionary of `Tensor`s by feature name. Given type: "
+            f"{type(features).__name__}. Return ({{'x': x}}, labels) from input_fn."
+        )
+    rows = {key: _rows(each) for key, each in features.items() if each.shape.rank != 0}
+    if not rows:
+        raise ValueError(
+            "A baseline needs at least one feature with rows, to know how many it answers for. "
+            f"Given: {sorted(features)}. Return any feature from input_fn."
+        )
+    (first, size), *others = rows.items()
+    for key, other in others:
+        tf.debugging.assert_equal(
+            other, size, f"Features must have the same number of rows: {key!r} and {first!r}."
+        )
+    return size
+
+
+def _rows(feature: Tensor) -> Tensor:
+    if isinstance(feature, tf.SparseTensor):
+        return tf.cast(feature.dense_shape[0], tf.int32)
+    if isinstance(feature, tf.RaggedTensor):
+        return tf.cast(feature.nrows(), tf.int32)
+    return tf.shape(feature)[0]

@@ -34,6 +34,11 @@ def for_deep_part(optimizer: Any) -> Any:
     return _named(optimizer, 0.001)
 
 
+def for_baseline(optimizer: Any) -> Any:
+    """Returns the optimizer of a Baseline estimator: a name means a learning rate of 0.3."""
+    return _named(optimizer, 0.3)
+
+
 def _named(optimizer: Any, learning_rate: float | None) -> Any:
     """Turns a name into an optimizer; anything else is the user's own choice."""
     if optimizer is None:

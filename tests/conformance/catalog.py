@@ -204,6 +204,13 @@ def custom_model_fn(features: Any, labels: Any, mode: str) -> estimators.Estimat
 
 
 MODELS = (
+    Model("BaselineClassifier", "binary", lambda c: premade.BaselineClassifier(config=c)),
+    Model("BaselineRegressor", "real", lambda c: premade.BaselineRegressor(config=c)),
+    Model(
+        "BaselineEstimator",
+        "three",
+        lambda c: premade.BaselineEstimator(estimators.MultiClassHead(3), config=c),
+    ),
     Model("LinearClassifier", "binary", lambda c: premade.LinearClassifier(wide(), config=c)),
     Model("LinearRegressor", "real", lambda c: premade.LinearRegressor(wide(), config=c)),
     Model(

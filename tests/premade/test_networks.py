@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import feature_columns as fc
-from premade import DNNModel, LinearModel, WideDeepModel
+from premade import BaselineModel, DNNModel, LinearModel, WideDeepModel
 from premade.input_dense import InputDense
 
 X = fc.numeric_column("x")
@@ -24,7 +24,7 @@ def deep():
     return DNNModel([3], [X, fc.embedding_column(WORDS, 2)], dropout=0.5, batch_norm=True)
 
 
-MODELS = [linear, deep, lambda: WideDeepModel(linear(), deep())]
+MODELS = [BaselineModel, linear, deep, lambda: WideDeepModel(linear(), deep())]
 
 
 def test_a_linear_model_by_hand():
