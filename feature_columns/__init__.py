@@ -35,6 +35,21 @@ from feature_columns.normalizers import LogScale as LogScale
 from feature_columns.normalizers import Standardize as Standardize
 from feature_columns.numeric import numeric_column as numeric_column
 from feature_columns.parsing import make_parse_example_spec as make_parse_example_spec
+from feature_columns.sequence_base import SequenceDenseColumn as SequenceDenseColumn
+from feature_columns.sequence_categorical import (
+    sequence_categorical_column_with_hash_bucket as sequence_categorical_column_with_hash_bucket,
+)
+from feature_columns.sequence_categorical import (
+    sequence_categorical_column_with_identity as sequence_categorical_column_with_identity,
+)
+from feature_columns.sequence_categorical import (
+    sequence_categorical_column_with_vocabulary_file as sequence_categorical_column_with_vocabulary_file,  # noqa: E501
+)
+from feature_columns.sequence_categorical import (
+    sequence_categorical_column_with_vocabulary_list as sequence_categorical_column_with_vocabulary_list,  # noqa: E501
+)
+from feature_columns.sequence_features import SequenceFeatures as SequenceFeatures
+from feature_columns.sequence_numeric import sequence_numeric_column as sequence_numeric_column
 from feature_columns.transform import Transform as Transform
 from feature_columns.vocabulary import (
     categorical_column_with_vocabulary_file as categorical_column_with_vocabulary_file,
@@ -51,6 +66,8 @@ __all__ = [
     "FusedPart",
     "LinearModel",
     "LogScale",
+    "SequenceDenseColumn",
+    "SequenceFeatures",
     "Standardize",
     "Transform",
     "bucketized_column",
@@ -63,4 +80,9 @@ __all__ = [
     "indicator_column",
     "make_parse_example_spec",
     "numeric_column",
+    "sequence_categorical_column_with_hash_bucket",
+    "sequence_categorical_column_with_identity",
+    "sequence_categorical_column_with_vocabulary_file",
+    "sequence_categorical_column_with_vocabulary_list",
+    "sequence_numeric_column",
 ]

@@ -12,6 +12,7 @@ import tensorflow as tf
 from feature_columns import column_lists, layer_parts
 from feature_columns.aliases import Features, Tensor
 from feature_columns.base import DenseColumn
+from feature_columns.sequence_ids import EachStepColumn
 from feature_columns.transform import Transform
 
 
@@ -103,6 +104,13 @@ class DenseFeatures(keras.layers.Layer):
 
 
 def _dense(column: Any) -> DenseColumn:
+    if isinstance(column, EachStepColumn):
+        wrapper = column.name.rpartition("_")[2]
+        raise ValueError(
+            f"In {wrapper}_column: {column.name}. categorical_column must not be of type "
+            "SequenceCategoricalColumn. Use SequenceFeatures for it, or make it with one of "
+            f"categorical_column_with_*. Given: {column.sequence_column!r}."
+        )
     if not isinstance(column, DenseColumn):
         raise ValueError(
             f"Items of feature_columns must be a {DenseColumn}. You can wrap a categorical column "

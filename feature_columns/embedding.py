@@ -12,6 +12,7 @@ import keras
 from feature_columns import base, checks, combiners
 from feature_columns.aliases import ParseSpec, Tensor
 from feature_columns.old_columns import converted
+from feature_columns.sequence_ids import EachStepColumn, SequenceCategoricalColumn
 
 
 @final
@@ -63,7 +64,7 @@ class EmbeddingColumn(base.DenseColumn):
 
 
 def embedding_column(
-    categorical_column: base.CategoricalColumn,
+    categorical_column: base.CategoricalColumn | SequenceCategoricalColumn,
     dimension: int,
     combiner: str = "mean",
     initializer: Callable[..., Tensor] | None = None,
@@ -72,11 +73,12 @@ def embedding_column(
     max_norm: float | None = None,
     trainable: bool = True,
     use_safe_embedding_lookup: bool = True,
-) -> EmbeddingColumn:
+) -> EmbeddingColumn | EachStepColumn:
     """Looks categories up in a table of learned vectors, and combines those of a row.
 
     Args:
-        categorical_column: any categorical column.
+        categorical_column: any categorical column. Of a sequence column, the categories of each
+            step are looked up and combined.
         dimension: the length of a vector.
         combiner: 'mean', 'sqrtn' or 'sum'. A row without categories gives zeros.
         initializer: called with a shape and a dtype. None is a normal distribution of mean 0
@@ -89,7 +91,8 @@ def embedding_column(
             nothing.
 
     Returns:
-        A dense column of `dimension` floats.
+        A dense column of `dimension` floats; over a sequence column, one for
+        `SequenceFeatures`, of as many floats per step.
 
     Raises:
         ValueError: `dimension` is below 1, `initializer` cannot be called, `combiner` is
@@ -101,6 +104,9 @@ def embedding_column(
     """
     del use_safe_embedding_lookup
     categorical_column = converted(categorical_column)
+    sequence = None
+    if isinstance(categorical_column, SequenceCategoricalColumn):
+        sequence, categorical_column = categorical_column, categorical_column.categorical_column
     checks.check_categorical(categorical_column, base.CategoricalColumn, "embedding_column")
     name = categorical_column.name
     if dimension is None or dimension < 1:
@@ -123,7 +129,7 @@ def embedding_column(
             f"Given: {initializer!r}. For instance keras.initializers.RandomNormal(stddev=0.1)."
         )
     combiners.check_combiner(combiner, "combiner", f"the embedding of column {name!r}")
-    return EmbeddingColumn(
+    column = EmbeddingColumn(
         categorical_column=categorical_column,
         dimension=dimension,
         combiner=combiner,
@@ -131,3 +137,4 @@ def embedding_column(
         max_norm=max_norm,
         trainable=trainable,
     )
+    return column if sequence is None else EachStepColumn(column, sequence)

@@ -11,6 +11,7 @@ import keras
 from feature_columns import base, checks, combiners
 from feature_columns.aliases import ParseSpec, Tensor
 from feature_columns.old_columns import converted
+from feature_columns.sequence_ids import EachStepColumn, SequenceCategoricalColumn
 
 
 @final
@@ -52,16 +53,20 @@ class IndicatorColumn(base.DenseColumn):
         return combiners.count(transformed, self.width)
 
 
-def indicator_column(categorical_column: base.CategoricalColumn) -> IndicatorColumn:
+def indicator_column(
+    categorical_column: base.CategoricalColumn | SequenceCategoricalColumn,
+) -> IndicatorColumn | EachStepColumn:
     """Counts the categories of each row, for a network: `[omar, marlo, omar]` is `[2, 0, 1]`.
 
     With many categories take `embedding_column`. A linear model needs neither.
 
     Args:
-        categorical_column: any categorical column.
+        categorical_column: any categorical column. Of a sequence column, the categories of each
+            step are counted.
 
     Returns:
-        A dense column as wide as there are categories.
+        A dense column as wide as there are categories; over a sequence column, one for
+        `SequenceFeatures`, as wide in each step.
 
     Raises:
         ValueError: `categorical_column` is not categorical.
@@ -71,5 +76,8 @@ def indicator_column(categorical_column: base.CategoricalColumn) -> IndicatorCol
     'weekday_indicator'
     """
     categorical_column = converted(categorical_column)
+    if isinstance(categorical_column, SequenceCategoricalColumn):
+        plain = IndicatorColumn(categorical_column.categorical_column)
+        return EachStepColumn(plain, categorical_column)
     checks.check_categorical(categorical_column, base.CategoricalColumn, "indicator_column")
     return IndicatorColumn(categorical_column)

@@ -1,4 +1,4 @@
-"""What both layers over columns do: scopes, weights and saved columns."""
+"""What all layers over columns do: scopes, weights and saved columns."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import keras
 
 from feature_columns.aliases import Features, Tensor
 from feature_columns.base import DenseColumn, FeatureColumn, WeightSpec
+from feature_columns.sequence_base import SequenceDenseColumn
 
 
 @contextlib.contextmanager
@@ -37,7 +38,9 @@ def make_weight(spec: WeightSpec) -> Any:
     )
 
 
-def make_column_weights(columns: Iterable[DenseColumn]) -> tuple[tuple[Any, ...], ...]:
+def make_column_weights(
+    columns: Iterable[DenseColumn | SequenceDenseColumn],
+) -> tuple[tuple[Any, ...], ...]:
     """Makes the weights that dense columns need, each in the scope of its column."""
     made = []
     for column in columns:
@@ -47,9 +50,11 @@ def make_column_weights(columns: Iterable[DenseColumn]) -> tuple[tuple[Any, ...]
 
 
 def represent(
-    columns: Sequence[DenseColumn], weights: Sequence[Sequence[Any]], transformed: Features
+    columns: Sequence[DenseColumn | SequenceDenseColumn],
+    weights: Sequence[Sequence[Any]],
+    transformed: Features,
 ) -> list[Tensor]:
-    """Returns float32 `[batch, width]` for each column."""
+    """Returns float32 `[batch, width]`, or `[batch, time, width]`, for each column."""
     return [
         # The variable itself: through Keras' wrapper the gradient of a lookup would be dense.
         column.represent(transformed[column.source.transformed_key], [each.value for each in own])

@@ -13,6 +13,7 @@ from feature_columns.base import CategoricalColumn, FeatureColumn, SourceColumn
 from feature_columns.cache import FeatureCache
 from feature_columns.fused_table import FusedLayout
 from feature_columns.indicator import IndicatorColumn
+from feature_columns.sequence_ids import EachStepColumn
 from feature_columns.tables import LookupTables
 
 
@@ -70,7 +71,8 @@ class Transform:
 
         Returns:
             Transformed tensors by `SourceColumn.transformed_key`: float32 `[batch, width]`, or
-            int64 ids `[batch, k]`, dense or ragged; and by `FusedLayout.key` int32 rows
+            int64 ids `[batch, k]`, dense or ragged; of sequence columns what their `transform`
+            says, `[batch, time, ...]`; and by `FusedLayout.key` int32 rows
             `[batch, columns]`.
 
         Raises:
@@ -101,6 +103,9 @@ class Transform:
                 f"Columns {other!r} and {source!r} differ, and cannot be told apart by their "
                 "fields. Give each its own named function as normalizer_fn."
             )
+        if isinstance(column, EachStepColumn):
+            column = column.dense_column
+            source = column.source
         # An indicator ignores an id that is too large; a table of weights cannot.
         if isinstance(column, IndicatorColumn) or not isinstance(source, CategoricalColumn):
             return

@@ -7,6 +7,7 @@ A public model, head, feature column, hook or exporter that is missing here fail
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -24,7 +25,10 @@ JOBS = ("cook", "smith", "baker", "nurse")
 
 
 def features() -> dict[str, np.ndarray[Any, Any]]:
-    """By row a number, two numbers, two strings, an integer, and up to two strings at once."""
+    """By row a number, two numbers, two strings, an integer, and up to two strings at once.
+
+    And two sequences: three numbers, and up to three strings, of which the first are there.
+    """
     random = np.random.default_rng(12)
     return {
         "age": random.normal(40.0, 10.0, ROWS).astype(np.float32),
@@ -33,6 +37,12 @@ def features() -> dict[str, np.ndarray[Any, Any]]:
         "level": random.integers(0, 5, ROWS),
         "skills": random.choice([*JOBS, ""], (ROWS, 2)),
         "town": random.choice(["Ghent", "Lagos", "Quito"], ROWS),
+        "speeds": random.normal(size=(ROWS, 3)).astype(np.float32),
+        "visits": np.where(
+            np.arange(3) < random.integers(0, 4, (ROWS, 1)),
+            random.choice(["Ghent", "Lagos", "Quito"], (ROWS, 3)),
+            "",
+        ),
     }
 
 
@@ -116,6 +126,58 @@ COLUMNS = (
     Column("indicator_column", lambda _: fc.indicator_column(_jobs())),
     Column("embedding_column", lambda _: fc.embedding_column(_jobs(), 3)),
 )
+
+
+def _town_file(folder: pathlib.Path) -> str:
+    path = folder / "towns.txt"
+    path.write_text("Quito\nGhent\n")
+    return str(path)
+
+
+SEQUENCE_COLUMNS = (
+    Column("sequence_numeric_column", lambda _: fc.sequence_numeric_column("speeds")),
+    Column(
+        "sequence_categorical_column_with_hash_bucket",
+        lambda _: fc.sequence_categorical_column_with_hash_bucket("visits", 10),
+    ),
+    Column(
+        "sequence_categorical_column_with_identity",
+        lambda _: fc.sequence_categorical_column_with_identity("level", 5),
+    ),
+    Column(
+        "sequence_categorical_column_with_vocabulary_list",
+        lambda _: fc.sequence_categorical_column_with_vocabulary_list("visits", ["Ghent"]),
+    ),
+    Column(
+        "sequence_categorical_column_with_vocabulary_file",
+        lambda folder: fc.sequence_categorical_column_with_vocabulary_file(
+            "visits", _town_file(folder)
+        ),
+    ),
+)
+
+
+def summed_sequences(columns: Iterable[Any]) -> estimators.Estimator:
+    """A linear regression by the sums of the steps of each column."""
+    layers = [
+        functools.partial(
+            fc.SequenceFeatures,
+            each if isinstance(each, fc.SequenceDenseColumn) else fc.indicator_column(each),
+            name=f"sequence_{i}",
+        )
+        for i, each in enumerate(columns)
+    ]
+
+    def model_fn(features: Any, labels: Any, mode: str) -> estimators.EstimatorSpec:
+        sums = [tf.reduce_sum(layer()(features)[0], axis=1) for layer in layers]
+        output = keras.layers.Dense(1)(tf.concat(sums, axis=1))
+        if mode == estimators.ModeKeys.PREDICT:
+            return estimators.EstimatorSpec(mode, predictions={"output": output})
+        loss = tf.reduce_mean((output - labels) ** 2)
+        train_op = estimators.minimize(loss, keras.optimizers.Adam(0.01))
+        return estimators.EstimatorSpec(mode, loss=loss, train_op=train_op)
+
+    return estimators.Estimator(model_fn, config=estimators.RunConfig(tf_random_seed=7))
 
 
 # Models

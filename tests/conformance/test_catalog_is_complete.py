@@ -41,7 +41,8 @@ def test_heads():
 
 def test_columns():
     made = {name for name in feature_columns.__all__ if "_column" in name}
-    assert {column.name for column in catalog.COLUMNS} == made
+    listed = (*catalog.COLUMNS, *catalog.SEQUENCE_COLUMNS)
+    assert {column.name for column in listed} == made
 
 
 def test_hooks():

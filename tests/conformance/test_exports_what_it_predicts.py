@@ -85,6 +85,16 @@ def test_all_columns_in_one_model(tmp_path):
     _check(path, estimator, lambda: catalog.batches("real", catalog.ROWS))
 
 
+def test_all_sequence_columns_in_one_model(tmp_path):
+    columns = [column.make(tmp_path) for column in catalog.SEQUENCE_COLUMNS]
+    estimator = catalog.summed_sequences(columns)
+    estimator.train(lambda: catalog.batches("real"))
+
+    path = estimator.export_saved_model(tmp_path / "export", _receiver(columns))
+
+    _check(path, estimator, lambda: catalog.batches("real", catalog.ROWS))
+
+
 @pytest.mark.parametrize("name", catalog.EXPORTERS)
 def test_exporter(name, tmp_path):
     (model,) = (model for model in catalog.MODELS if model.name == "LinearRegressor")

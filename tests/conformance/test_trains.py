@@ -1,4 +1,4 @@
-"""Trains, evaluates and predicts: each model, and each feature column in a linear model."""
+"""Trains, evaluates and predicts: each model, and each feature column in a linear one."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def test_model(model, trained):
 def test_column(column, tmp_path):
     columns = [column.make(tmp_path)]
     model = premade.LinearRegressor(columns, optimizer="Ftrl", config=estimators.RunConfig())
+    data = lambda: catalog.batches("real")  # noqa: E731
+    before = model.evaluate(data)["loss"]
+
+    model.train(lambda: data().repeat(10))
+
+    assert model.evaluate(data)["loss"] < before
+
+
+@pytest.mark.parametrize("column", **catalog.named(catalog.SEQUENCE_COLUMNS))
+def test_sequence_column(column, tmp_path):
+    model = catalog.summed_sequences([column.make(tmp_path)])
     data = lambda: catalog.batches("real")  # noqa: E731
     before = model.evaluate(data)["loss"]
 
