@@ -14,9 +14,11 @@ _MAKERS = {
     "IdentityCategoricalColumn": "categorical_column_with_identity",
     "IndicatorColumn": "indicator_column",
     "NumericColumn": "numeric_column",
+    "SequenceNumericColumn": "sequence_numeric_column",
     "VocabularyFileCategoricalColumn": "categorical_column_with_vocabulary_file",
     "VocabularyListCategoricalColumn": "categorical_column_with_vocabulary_list",
 }
+_SEQUENCE = "SequenceCategoricalColumn"
 _RENAMED = {"number_buckets": "num_buckets"}
 
 
@@ -32,19 +34,23 @@ def converted(column: Any) -> Any:
     >>> converted(tf.feature_column.numeric_column("age")).name
     'age'
     """
-    kind = type(column)
-    if not kind.__module__.startswith(_PACKAGE):
+    if not type(column).__module__.startswith(_PACKAGE):
         return column
-    if kind.__name__ not in _MAKERS:
+    prefix = ""
+    if type(column).__name__ == _SEQUENCE:
+        prefix, column = "sequence_", column.categorical_column
+    kind = type(column).__name__
+    if kind not in _MAKERS:
         raise ValueError(
-            f"Columns of tf.feature_column that can be taken are {sorted(_MAKERS)}; "
-            f"{kind.__name__} is not one of them. Given: {column!r}."
+            f"Columns of tf.feature_column that can be taken are {sorted([*_MAKERS, _SEQUENCE])}; "
+            f"{kind} is not one of them. Given: {column!r}."
         )
     # Here, because each of them lets this module convert the columns that it is given.
     import feature_columns
 
-    make = getattr(feature_columns, _MAKERS[kind.__name__])
-    arguments = {_RENAMED.get(name, name): value for name, value in column._asdict().items()}
+    make = getattr(feature_columns, prefix + _MAKERS[kind])
+    given = {name: value for name, value in column._asdict().items() if value is not None}
+    arguments = {_RENAMED.get(name, name): value for name, value in given.items()}
     if "initializer" in arguments:
         arguments["initializer"] = _initializer(arguments["initializer"], column.dimension)
     return make(**arguments)

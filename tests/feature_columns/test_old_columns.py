@@ -26,10 +26,13 @@ def _columns(module, folder):
         module.crossed_column([cross, "w"], 7),
         module.indicator_column(file),
         module.embedding_column(words, 4, combiner="sqrtn", max_norm=2.0, trainable=False),
+        module.sequence_numeric_column("s", shape=(2,), default_value=1.0),
+        module.sequence_categorical_column_with_vocabulary_file("f", str(path)),
+        module.indicator_column(module.sequence_categorical_column_with_hash_bucket("h", 5)),
     ]
 
 
-@pytest.mark.parametrize("place", range(10))
+@pytest.mark.parametrize("place", range(13))
 def test_each_is_the_column_made_with_the_same_arguments(tmp_path, place):
     theirs = _columns(tf.feature_column, tmp_path)[place]
     ours = _columns(fc, tmp_path)[place]
@@ -79,6 +82,7 @@ def test_an_initializer_of_its_own_is_kept():
 
 
 def test_what_is_not_here_is_named():
-    old = tf.feature_column.sequence_categorical_column_with_identity("x", 3)
-    with pytest.raises(ValueError, match="SequenceCategoricalColumn is not one of them"):
+    words = tf.feature_column.categorical_column_with_hash_bucket("w", 3)
+    old = tf.feature_column.weighted_categorical_column(words, "weight")
+    with pytest.raises(ValueError, match="WeightedCategoricalColumn is not one of them"):
         fc.Transform([old])
