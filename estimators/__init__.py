@@ -69,6 +69,8 @@ from estimators.hooks import stop_if_higher_hook as stop_if_higher_hook
 from estimators.hooks import stop_if_lower_hook as stop_if_lower_hook
 from estimators.hooks import stop_if_no_decrease_hook as stop_if_no_decrease_hook
 from estimators.hooks import stop_if_no_increase_hook as stop_if_no_increase_hook
+from estimators.importance import FeatureImportance as FeatureImportance
+from estimators.importance import permutation_importance as permutation_importance
 from estimators.optimizers import group as group
 from estimators.optimizers import minimize as minimize
 from estimators.schedule import train_and_evaluate as train_and_evaluate
@@ -94,6 +96,7 @@ __all__ = [
     "EvalSpec",
     "ExportError",
     "Exporter",
+    "FeatureImportance",
     "FeedFnHook",
     "FinalExporter",
     "FinalOpsHook",
@@ -134,6 +137,7 @@ __all__ = [
     "make_stop_at_checkpoint_step_hook",
     "minimize",
     "optimizers",
+    "permutation_importance",
     "read_eval_metrics",
     "stop_if_higher_hook",
     "stop_if_lower_hook",
