@@ -11,6 +11,7 @@ from estimators.heads.binary import BinaryClassHead
 from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
 from estimators.heads.logistic import LogisticRegressionHead
 from estimators.heads.multiclass import MultiClassHead
+from estimators.heads.multilabel import MultiLabelHead
 from estimators.heads.poisson import PoissonRegressionHead
 from estimators.heads.regression import RegressionHead
 
@@ -20,6 +21,7 @@ __all__ = [
     "LogisticRegressionHead",
     "MetricKeys",
     "MultiClassHead",
+    "MultiLabelHead",
     "PoissonRegressionHead",
     "PredictionKeys",
     "RegressionHead",

@@ -18,7 +18,9 @@ from estimators.aliases import Features, Labels, Tensor
 _EXAMPLES_IN_MESSAGE = 5
 
 
-def checked(result: Tensor, *, ok: Tensor, shown: Tensor, message: str) -> Tensor:
+def checked(
+    result: Tensor, *, ok: Tensor, shown: Tensor, message: str, rows: Tensor | None = None
+) -> Tensor:
     """Returns `result`, to be used only after every element of `ok` was found true.
 
     Args:
@@ -26,12 +28,14 @@ def checked(result: Tensor, *, ok: Tensor, shown: Tensor, message: str) -> Tenso
         ok: bool, `[batch, ...]` or scalar.
         shown: `[batch, ...]` as `ok`; where `ok` is false, its values are the examples named.
         message: what was expected, and the mend.
+        rows: int, `[values]`, the row of the batch that each element of a flat `ok` is from; None
+            means that the first dimension of `ok` is the batch.
 
     Raises:
         ValueError: an element of `ok` is false, in eager mode.
     """
     if tf.executing_eagerly():
-        _raise_if_wrong(np.asarray(ok), np.asarray(shown), message)
+        _raise_if_wrong(np.asarray(ok), np.asarray(shown), message, rows)
         return result
 
     # The failing values are looked up inside the branch that never runs: in a good step the check
@@ -48,7 +52,7 @@ def checked(result: Tensor, *, ok: Tensor, shown: Tensor, message: str) -> Tenso
         return tf.identity(result)
 
 
-def _raise_if_wrong(ok: Any, shown: Any, message: str) -> None:
+def _raise_if_wrong(ok: Any, shown: Any, message: str, rows: Any) -> None:
     if ok.all():
         return
     if ok.ndim == 0:
@@ -56,7 +60,8 @@ def _raise_if_wrong(ok: Any, shown: Any, message: str) -> None:
     index = tuple(np.argwhere(~ok)[0])
     value = shown[index]
     value = value.decode(errors="replace") if isinstance(value, bytes) else value.item()
-    raise ValueError(f"{message} Got {value!r} in row {index[0]} of the batch.")
+    row = index[0] if rows is None else int(rows[index[0]])
+    raise ValueError(f"{message} Got {value!r} in row {row} of the batch.")
 
 
 def float_logits(owner: str, logits: Any, width: int) -> Tensor:
@@ -75,8 +80,8 @@ def float_logits(owner: str, logits: Any, width: int) -> Tensor:
     return logits
 
 
-def dense_labels(owner: str, labels: Labels) -> Tensor:
-    """Returns the one dense tensor that `labels` is or holds."""
+def only_labels(owner: str, labels: Labels) -> Any:
+    """Returns what `labels` is, or holds as its only entry; it may be sparse or ragged."""
     if isinstance(labels, Mapping):
         if len(labels) != 1:
             raise ValueError(
@@ -89,6 +94,12 @@ def dense_labels(owner: str, labels: Labels) -> Tensor:
             f"{owner}: You must provide a labels Tensor. Given: None. The input_fn must return "
             "(features, labels) for training and evaluation."
         )
+    return labels
+
+
+def dense_labels(owner: str, labels: Labels) -> Tensor:
+    """Returns the one dense tensor that `labels` is or holds."""
+    labels = only_labels(owner, labels)
     if isinstance(labels, tf.SparseTensor | tf.RaggedTensor):
         raise ValueError(
             f"{owner}: {type(labels).__name__} labels are not supported, expected a dense tensor. "

@@ -19,8 +19,16 @@ from estimators.heads import _inputs, losses
 from estimators.heads.base import described
 from estimators.heads.classes import ClassNames
 from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
-from estimators.heads.metrics import AccuracyBaseline
+from estimators.heads.metrics import (
+    AccuracyBaseline,
+    area_under_pr,
+    area_under_roc,
+    hits,
+    precision,
+    recall,
+)
 from estimators.heads.single import MetricMakers, Observations, SingleHead
+from estimators.heads.thresholds import Thresholds
 
 
 @final
@@ -80,13 +88,7 @@ class BinaryClassHead(SingleHead):
         )
         super().__init__(name, 1, objective)
         self._classes = ClassNames(self._owner, 2, label_vocabulary)
-        self._thresholds = () if thresholds is None else tuple(thresholds)
-        for threshold in self._thresholds:
-            if not 0.0 < threshold < 1.0:
-                raise ValueError(
-                    f"{self._owner}: thresholds not in (0, 1): {self._thresholds}. "
-                    f"Wrong is {threshold}."
-                )
+        self._thresholds = Thresholds(self._owner, tuple(thresholds or ()))
 
     def export_outputs(self, predictions: Mapping[str, Tensor]) -> dict[str, ExportOutput]:
         """Returns `serving_default`, `classification`, `regression` and `predict`."""
@@ -129,29 +131,23 @@ class BinaryClassHead(SingleHead):
         }
 
     def _metric_makers(self) -> MetricMakers:
-        makers: MetricMakers = {
+        return {
             MetricKeys.ACCURACY: keras.metrics.Mean,
-            MetricKeys.PRECISION: _precision,
-            MetricKeys.RECALL: _recall,
+            MetricKeys.PRECISION: precision,
+            MetricKeys.RECALL: recall,
             MetricKeys.PREDICTION_MEAN: keras.metrics.Mean,
             MetricKeys.LABEL_MEAN: keras.metrics.Mean,
             MetricKeys.ACCURACY_BASELINE: AccuracyBaseline,
-            MetricKeys.AUC: lambda key: keras.metrics.AUC(name=key),
-            MetricKeys.AUC_PR: lambda key: keras.metrics.AUC(name=key, curve="PR"),
+            MetricKeys.AUC: area_under_roc,
+            MetricKeys.AUC_PR: area_under_pr,
+            **self._thresholds.metric_makers(),
         }
-        for threshold in self._thresholds:
-            makers |= {
-                MetricKeys.ACCURACY_AT_THRESHOLD % threshold: keras.metrics.Mean,
-                MetricKeys.PRECISION_AT_THRESHOLD % threshold: _precision,
-                MetricKeys.RECALL_AT_THRESHOLD % threshold: _recall,
-            }
-        return makers
 
     def _observations(self, labels: Tensor, logits: Tensor) -> Observations:
         logistic = tf.sigmoid(logits)
         class_1 = tf.cast(logits > 0.0, tf.float32)
-        observations: Observations = {
-            MetricKeys.ACCURACY: (_hits(labels, class_1),),
+        return {
+            MetricKeys.ACCURACY: (hits(labels, class_1),),
             MetricKeys.PRECISION: (labels, class_1),
             MetricKeys.RECALL: (labels, class_1),
             MetricKeys.PREDICTION_MEAN: (logistic,),
@@ -159,24 +155,5 @@ class BinaryClassHead(SingleHead):
             MetricKeys.ACCURACY_BASELINE: (labels,),
             MetricKeys.AUC: (labels, logistic),
             MetricKeys.AUC_PR: (labels, logistic),
+            **self._thresholds.observations(labels, logistic),
         }
-        for threshold in self._thresholds:
-            above = tf.cast(logistic > threshold, tf.float32)
-            observations |= {
-                MetricKeys.ACCURACY_AT_THRESHOLD % threshold: (_hits(labels, above),),
-                MetricKeys.PRECISION_AT_THRESHOLD % threshold: (labels, above),
-                MetricKeys.RECALL_AT_THRESHOLD % threshold: (labels, above),
-            }
-        return observations
-
-
-def _precision(name: str) -> Any:
-    return keras.metrics.Precision(name=name)
-
-
-def _recall(name: str) -> Any:
-    return keras.metrics.Recall(name=name)
-
-
-def _hits(labels: Tensor, classes: Tensor) -> Tensor:
-    return tf.cast(tf.equal(labels, classes), tf.float32)

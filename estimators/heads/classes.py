@@ -65,8 +65,12 @@ class ClassNames:
             twice = next(word for i, word in enumerate(words) if word in words[:i])
             raise ValueError(f"{self.owner}: label_vocabulary holds {twice!r} twice.")
 
-    def ids(self, labels: Tensor) -> Tensor:
+    def ids(self, labels: Tensor, rows: Tensor | None = None) -> Tensor:
         """Returns the int64 class id of each name, same shape.
+
+        Args:
+            labels: string, `[batch, ...]`, or `[values]` if there are `rows`.
+            rows: int, `[values]`, the row of each label in the batch, for messages.
 
         Raises:
             ValueError: there is no vocabulary, the labels are not strings, or, in eager mode,
@@ -91,6 +95,7 @@ class ClassNames:
             ok=tf.equal(tf.gather(tf.constant(words), found), labels),
             shown=labels,
             message=f"{self.owner}: labels must be in label_vocabulary, {self._few_words()}.",
+            rows=rows,
         )
 
     @functools.cached_property

@@ -46,6 +46,17 @@ def sigmoid_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     return losses
 
 
+def mean_sigmoid_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
+    """Returns the mean over the classes of `sigmoid_cross_entropy`, `[batch, ..., 1]`.
+
+    >>> import tensorflow as tf
+    >>> labels, logits = tf.constant([[1.0, 1.0]]), tf.constant([[-50.0, 50.0]])
+    >>> mean_sigmoid_cross_entropy(labels, logits).numpy().tolist()
+    [[25.0]]
+    """
+    return tf.reduce_mean(sigmoid_cross_entropy(labels, logits), axis=-1, keepdims=True)
+
+
 def softmax_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     """Returns -log(softmax(logits)[label]), `[batch, ..., 1]`, for class ids `[batch, ..., 1]`.
 

@@ -19,7 +19,10 @@ MetricMakers: TypeAlias = dict[str, Callable[[str], Any]]
 """For each metric key, without the head's name: makes the Keras metric of that name."""
 
 Observations: TypeAlias = dict[str, tuple[Tensor, ...]]
-"""For each metric key what `update_state` is given before the weights, shaped as the losses."""
+"""For each metric key what `update_state` is given before the weights, `[batch, ..., width]`.
+
+The width is that of the losses; or any, where there is one weight for each example.
+"""
 
 
 class SingleHead(Head):
@@ -29,16 +32,29 @@ class SingleHead(Head):
         name: suffix of the metric keys, or None.
         logits_dimension: last dimension of the logits.
         objective: what is minimised.
+        label_width: last dimension of the labels; None means that of the losses.
+        dense_labels: takes how messages name the head, and labels as they came from the input_fn;
+            returns them as one tensor.
 
     >>> from estimators.heads import RegressionHead
     >>> list(RegressionHead(name="price").metrics())
     ['average_loss/price', 'prediction/mean/price', 'label/mean/price']
     """
 
-    def __init__(self, name: str | None, logits_dimension: int, objective: Objective) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        logits_dimension: int,
+        objective: Objective,
+        *,
+        label_width: int | None = None,
+        dense_labels: Callable[[str, Labels], Tensor] = _inputs.dense_labels,
+    ) -> None:
         self._name = name
         self._logits_dimension = logits_dimension
         self._objective = objective
+        self._label_width = label_width or objective.width
+        self._dense_labels = dense_labels
         self._owner = objective.owner
 
     @abc.abstractmethod
@@ -126,12 +142,15 @@ class SingleHead(Head):
         labels, logits = self._read(labels, logits)
         losses = self._objective.losses(labels, logits, features)
         weights = self._objective.weights(logits, features)
-        if weights is not None:
-            weights = _flat(weights * tf.ones_like(losses))
         observations = {MetricKeys.AVERAGE_LOSS: (losses,)}
         observations |= self._observations(labels, logits)
+        repeated: dict[int | None, Tensor] = {}  # by last dimension: most metrics share theirs
         for key, values in observations.items():
-            eval_metrics[self._full(key)].update_state(*map(_flat, values), weights)
+            width = values[0].shape[-1]
+            if weights is not None and (width is None or width not in repeated):
+                repeated[width] = _flat(weights * tf.ones_like(values[0]))
+            flat = map(_flat, values)
+            eval_metrics[self._full(key)].update_state(*flat, repeated.get(width))
         if regularization_losses:
             total = tf.add_n(list(regularization_losses))
             eval_metrics[self._full(MetricKeys.REGULARIZATION_LOSS)].update_state(total)
@@ -139,13 +158,12 @@ class SingleHead(Head):
 
     def check_labels(self, labels: Labels) -> None:
         """Raises `ValueError` naming the first label that cannot be learned, and its row."""
-        self._label_values(_inputs.dense_labels(self._owner, labels))
+        self._label_values(self._dense_labels(self._owner, labels))
 
     def _read(self, labels: Labels, logits: Tensor) -> tuple[Tensor, Tensor]:
         logits = _inputs.float_logits(self._owner, logits, self._logits_dimension)
-        labels = _inputs.dense_labels(self._owner, labels)
-        widths = (self._objective.width,)
-        labels = _inputs.aligned(self._owner, "labels", labels, logits, widths)
+        labels = self._dense_labels(self._owner, labels)
+        labels = _inputs.aligned(self._owner, "labels", labels, logits, (self._label_width,))
         return self._label_values(labels), logits
 
     def _full(self, key: str) -> str:

@@ -50,7 +50,7 @@ def labels(kind: str) -> np.ndarray[Any, Any]:
     """Labels `[rows, 1]` that depend on the features.
 
     Args:
-        kind: "binary", "three" classes, "count" or "real".
+        kind: "binary", "three" classes, "count" or "real"; "several" of three, `[rows, 3]`.
     """
     rows = features()
     score = (rows["age"] - 40.0) / 10.0 + (rows["job"] == "smith") - rows["hours"][:, 0]
@@ -58,6 +58,8 @@ def labels(kind: str) -> np.ndarray[Any, Any]:
         return score[:, np.newaxis].astype(np.float32)
     if kind == "count":
         return np.maximum(np.round(score + 1.0), 0.0)[:, np.newaxis].astype(np.int64)
+    if kind == "several":
+        return (score[:, np.newaxis] > np.array([-0.5, 0.0, 1.0])).astype(np.int64)
     edges = [0.0] if kind == "binary" else [-1.0, 1.0]
     return np.digitize(score, edges)[:, np.newaxis].astype(np.int64)
 
@@ -305,6 +307,12 @@ MODELS = (
         "count",
         lambda c: premade.DNNEstimator(estimators.PoissonRegressionHead(), [4], deep(), config=c),
         covers=("PoissonRegressionHead",),
+    ),
+    Model(
+        "DNNEstimator-multi_label",
+        "several",
+        lambda c: premade.DNNEstimator(estimators.MultiLabelHead(3), [4], deep(), config=c),
+        covers=("MultiLabelHead",),
     ),
     Model(
         "DNNLinearCombinedClassifier",

@@ -8,6 +8,7 @@ from estimators.heads import (
     BinaryClassHead,
     LogisticRegressionHead,
     MultiClassHead,
+    MultiLabelHead,
     PoissonRegressionHead,
     RegressionHead,
 )
@@ -18,6 +19,7 @@ HEADS = [
     BinaryClassHead(),
     LogisticRegressionHead(),
     MultiClassHead(3),
+    MultiLabelHead(3),
     PoissonRegressionHead(),
     RegressionHead(),
 ]
@@ -25,7 +27,8 @@ every_head = pytest.mark.parametrize("head", HEADS, ids=lambda head: type(head).
 
 
 def batch(head):
-    return tf.zeros([2, head.logits_dimension]), tf.constant([1, 0])
+    labels = [[1, 0, 1], [0, 0, 1]] if isinstance(head, MultiLabelHead) else [1, 0]
+    return tf.zeros([2, head.logits_dimension]), tf.constant(labels)
 
 
 def spec_of(head, mode, **arguments):
@@ -88,7 +91,7 @@ def test_traced_with_unknown_batch_size(head):
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, head.logits_dimension]),
-            tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([None, *batch(head)[1].shape[1:]], tf.int64),
         ]
     )
     def loss_and_shapes(logits, labels):
