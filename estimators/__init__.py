@@ -41,6 +41,7 @@ from estimators.heads import BinaryClassHead as BinaryClassHead
 from estimators.heads import Head as Head
 from estimators.heads import LogisticRegressionHead as LogisticRegressionHead
 from estimators.heads import MultiClassHead as MultiClassHead
+from estimators.heads import MultiHead as MultiHead
 from estimators.heads import MultiLabelHead as MultiLabelHead
 from estimators.heads import PoissonRegressionHead as PoissonRegressionHead
 from estimators.heads import RegressionHead as RegressionHead
@@ -111,6 +112,7 @@ __all__ = [
     "LogisticRegressionHead",
     "ModeKeys",
     "MultiClassHead",
+    "MultiHead",
     "MultiLabelHead",
     "NanLossDuringTrainingError",
     "NanTensorHook",

@@ -10,6 +10,7 @@ from estimators.heads.base import Head
 from estimators.heads.binary import BinaryClassHead
 from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
 from estimators.heads.logistic import LogisticRegressionHead
+from estimators.heads.multi import MultiHead
 from estimators.heads.multiclass import MultiClassHead
 from estimators.heads.multilabel import MultiLabelHead
 from estimators.heads.poisson import PoissonRegressionHead
@@ -21,6 +22,7 @@ __all__ = [
     "LogisticRegressionHead",
     "MetricKeys",
     "MultiClassHead",
+    "MultiHead",
     "MultiLabelHead",
     "PoissonRegressionHead",
     "PredictionKeys",

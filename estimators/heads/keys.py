@@ -27,6 +27,7 @@ class MetricKeys:
     'accuracy/positive_threshold_0.5'
     """
 
+    LOSS = "loss"
     AVERAGE_LOSS = "average_loss"
     REGULARIZATION_LOSS = "regularization_loss"
     ACCURACY = "accuracy"

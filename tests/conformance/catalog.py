@@ -46,12 +46,15 @@ def features() -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-def labels(kind: str) -> np.ndarray[Any, Any]:
+def labels(kind: str) -> Any:
     """Labels `[rows, 1]` that depend on the features.
 
     Args:
-        kind: "binary", "three" classes, "count" or "real"; "several" of three, `[rows, 3]`.
+        kind: "binary", "three" classes, "count" or "real"; "several" of three, `[rows, 3]`; or
+            "named", a dict of the kinds "real" and "binary" by their names.
     """
+    if kind == "named":
+        return {name: labels(name) for name in ("real", "binary")}
     rows = features()
     score = (rows["age"] - 40.0) / 10.0 + (rows["job"] == "smith") - rows["hours"][:, 0]
     if kind == "real":
@@ -267,6 +270,25 @@ def custom_model_fn(features: Any, labels: Any, mode: str) -> estimators.Estimat
     )
 
 
+def multi_head() -> estimators.MultiHead:
+    """Returns a head for the labels "named"."""
+    heads = [estimators.RegressionHead(name="real"), estimators.BinaryClassHead(name="binary")]
+    return estimators.MultiHead(heads, head_weights=[0.5, 2.0])
+
+
+def multi_head_model_fn(features: Any, labels: Any, mode: str) -> estimators.EstimatorSpec:
+    """A linear model for each of two labels."""
+    age = tf.reshape(features["age"], [-1, 1]) / 50.0
+    inputs = tf.concat([age, features["hours"]], axis=1)
+    layers = {name: keras.layers.Dense(1) for name in ("real", "binary")}
+    logits = {name: layer(inputs) for name, layer in layers.items()}
+    variables = [v for layer in layers.values() for v in layer.trainable_variables]
+    training = {"optimizer": keras.optimizers.Adam(0.01), "trainable_variables": variables}
+    return multi_head().create_estimator_spec(
+        features, mode, logits, labels, **training if mode == estimators.ModeKeys.TRAIN else {}
+    )
+
+
 MODELS = (
     Model("BaselineClassifier", "binary", lambda c: premade.BaselineClassifier(config=c)),
     Model("BaselineRegressor", "real", lambda c: premade.BaselineRegressor(config=c)),
@@ -315,6 +337,12 @@ MODELS = (
         covers=("MultiLabelHead",),
     ),
     Model(
+        "DNNEstimator-multi_head",
+        "named",
+        lambda c: premade.DNNEstimator(multi_head(), [4], deep(), config=c),
+        covers=("MultiHead",),
+    ),
+    Model(
         "DNNLinearCombinedClassifier",
         "binary",
         lambda c: premade.DNNLinearCombinedClassifier(config=c, **both()),
@@ -337,6 +365,12 @@ MODELS = (
         "real",
         lambda c: estimators.Estimator(custom_model_fn, config=c),
         is_random=True,
+    ),
+    Model(
+        "Estimator-multi_head",
+        "named",
+        lambda c: estimators.Estimator(multi_head_model_fn, config=c),
+        covers=("MultiHead",),
     ),
 )
 

@@ -47,7 +47,7 @@ CUSTOM_SPEC = {
 
 
 def _receiver_of(model):
-    if model.name == "Estimator":
+    if model.class_name == "Estimator":
         return estimators.export.build_parsing_serving_input_receiver_fn(CUSTOM_SPEC)
     return _receiver([*catalog.wide(), *catalog.deep()])
 
@@ -57,7 +57,10 @@ def _check(path, estimator, data):
     # A model_fn without export_outputs has the default one only.
     signature = signatures["predict" if "predict" in signatures else "serving_default"]
     served = signature(tf.constant(_examples()))
-    predicted = next(estimator.predict(data, yield_single_examples=False))
+    predicted = {
+        "/".join(key) if isinstance(key, tuple) else key: value
+        for key, value in next(estimator.predict(data, yield_single_examples=False)).items()
+    }
     assert served.keys() == predicted.keys()
     for key, value in predicted.items():
         if value.dtype == object:

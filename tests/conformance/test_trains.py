@@ -51,6 +51,7 @@ def test_every_head_has_its_keys(trained):
     keys = {
         "BinaryClassHead": {"logits", "logistic", "probabilities", "class_ids", "classes"},
         "MultiClassHead": {"logits", "probabilities", "class_ids", "classes"},
+        "MultiHead": {("real", "predictions"), ("binary", "logistic")},
         "MultiLabelHead": {"logits", "probabilities", "classes"},
         "RegressionHead": {"predictions"},
         "PoissonRegressionHead": {"predictions", "logits"},

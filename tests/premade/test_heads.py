@@ -1,14 +1,15 @@
-"""Premade estimators under the heads that take other labels than one dense tensor."""
+"""Premade estimators under the heads whose labels are not one dense tensor."""
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import feature_columns as fc
-from estimators import MultiLabelHead, RunConfig
-from premade import LinearEstimator
+from estimators import BinaryClassHead, MultiHead, MultiLabelHead, RegressionHead, RunConfig
+from premade import DNNEstimator, LinearEstimator
 
 X = np.linspace(-2.0, 2.0, 20, dtype=np.float32)
 TAGS = np.stack([X > 0.0, X > 1.0, X < 0.5], axis=1).astype(np.int64)
@@ -51,3 +52,61 @@ def test_lists_of_classes_train_as_the_indicator_does(vocabulary, labels, tmp_pa
         np.testing.assert_array_equal(found.get_variable_value(name), value, err_msg=name)
     assert metrics == expected_metrics
     assert metrics["auc"] > 0.6
+
+
+NAMED = {"r": (2.0 * X + 1.0)[:, np.newaxis], "b": (X > 0.3).astype(np.int64)[:, np.newaxis]}
+HEADS = {"r": RegressionHead(name="r"), "b": BinaryClassHead(name="b")}
+
+
+def linear(folder, head, labels):
+    def input_fn():
+        return tf.data.Dataset.from_tensor_slices(({"x": X}, labels)).batch(8)
+
+    columns = [fc.numeric_column("x")]
+    model = LinearEstimator(head, columns, str(folder), optimizer="SGD")
+    return model.train(lambda: input_fn().repeat(5)), input_fn
+
+
+def test_linear_models_of_several_heads_are_those_of_each(tmp_path):
+    """Nothing is shared between the logits, and the gradient of a sum is that of each term."""
+    together, input_fn = linear(tmp_path / "all", MultiHead(list(HEADS.values())), NAMED)
+    metrics = together.evaluate(input_fn)
+    predictions = list(together.predict(input_fn))
+    for column, (name, head) in enumerate(HEADS.items()):
+        alone, own_input_fn = linear(tmp_path / name, head, NAMED[name])
+        for variable in ("linear/linear_model/x/weights", "linear/linear_model/bias_weights"):
+            np.testing.assert_allclose(
+                together.get_variable_value(variable)[..., column],
+                alone.get_variable_value(variable)[..., 0],
+                rtol=1e-5,
+            )
+        expected = alone.evaluate(own_input_fn)
+        expected[f"loss/{name}"] = expected.pop("loss")
+        found = {key: metrics[key] for key in expected}
+        assert found == pytest.approx(expected, rel=1e-5)
+        for row, own in zip(predictions, alone.predict(own_input_fn), strict=True):
+            assert {key for owner, key in row if owner == name} == own.keys()
+            for key in own.keys() & {"predictions", "logistic"}:
+                np.testing.assert_allclose(row[name, key], own[key], rtol=1e-4)
+    assert metrics["loss"] == pytest.approx(metrics["loss/r"] + metrics["loss/b"], rel=1e-5)
+
+
+def test_network_learns_what_both_heads_ask(tmp_path):
+    def input_fn():
+        return tf.data.Dataset.from_tensor_slices(({"x": X}, NAMED)).batch(8)
+
+    model = DNNEstimator(
+        MultiHead(list(HEADS.values()), [1.0, 3.0]),
+        [8],
+        [fc.numeric_column("x")],
+        optimizer=lambda: keras.optimizers.Adam(0.03),
+        config=RunConfig(model_dir=str(tmp_path), tf_random_seed=2),
+    )
+    before = model.train(input_fn, max_steps=1).evaluate(input_fn)
+
+    after = model.train(lambda: input_fn().repeat(), max_steps=300).evaluate(input_fn)
+
+    assert after["loss/r"] < 0.5 * before["loss/r"]
+    assert after["loss/b"] < 0.5 * before["loss/b"]
+    weighted = after["loss/r"] + 3.0 * after["loss/b"]
+    assert after["loss"] == pytest.approx(weighted, rel=1e-5)
