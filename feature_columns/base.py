@@ -115,6 +115,10 @@ class CategoricalColumn(SourceColumn):
     def ids_may_be_negative(self) -> bool:
         """Whether `lookup` may give an id below 0 to a value that is there."""
 
+    def category_names(self) -> Sequence[str | int]:
+        """Returns what each id stands for, to be read by people; the ids if they have no names."""
+        return range(self.num_buckets)
+
     @abc.abstractmethod
     def lookup(self, cache: FeatureCache) -> Tensor:
         """Returns the int64 id of every value, missing ones included.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -61,6 +62,15 @@ class BucketizedColumn(base.DenseColumn, base.CategoricalColumn):
         """Never."""
         return False
 
+    def category_names(self) -> Sequence[str | int]:
+        """Returns `[30, 40)` for a bucket; with several numbers `1: [30, 40)` for the second."""
+        edges = ["-inf", *(_short(edge) for edge in self.boundaries), "inf"]
+        names = [f"[{left}, {right})" for left, right in itertools.pairwise(edges)]
+        names[0] = names[0].replace("[", "(", 1)
+        if self.source_column.width == 1:
+            return names
+        return [f"{i}: {name}" for i in range(self.source_column.width) for name in names]
+
     def lookup(self, cache: FeatureCache) -> Tensor:
         """Returns int64 `[batch, dimension]`: bucket + dimension index * buckets per number."""
         values = cache.transformed(self.source_column)
@@ -84,6 +94,10 @@ class BucketizedColumn(base.DenseColumn, base.CategoricalColumn):
     @property
     def _buckets_per_number(self) -> int:
         return len(self.boundaries) + 1
+
+
+def _short(number: float) -> str:
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def bucketized_column(

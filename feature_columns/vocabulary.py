@@ -35,6 +35,15 @@ class VocabularyColumn(KeyedCategoricalColumn):
     def make_table(self, default_value: int) -> Any:
         """Returns a `tf.lookup.StaticHashTable` with this answer to unknown values."""
 
+    @abc.abstractmethod
+    def listed_names(self) -> Sequence[str | int]:
+        """Returns the vocabulary in the order of its ids."""
+
+    @final
+    def category_names(self) -> Sequence[str | int]:
+        """Returns the vocabulary, then `(other 0)`, `(other 1)` for the buckets of the others."""
+        return [*self.listed_names(), *(f"(other {i})" for i in range(self.num_oov_buckets))]
+
     @property
     @final
     def num_buckets(self) -> int:
@@ -83,6 +92,10 @@ class VocabularyListCategoricalColumn(VocabularyColumn):
         """The length of the list."""
         return len(self.vocabulary_list)
 
+    def listed_names(self) -> Sequence[str | int]:
+        """Returns the list."""
+        return [_name(entry, self.dtype) for entry in self.vocabulary_list]
+
     def make_table(self, default_value: int) -> Any:
         """Returns a table of the list."""
         keys = tf.constant(self.vocabulary_list, _table_dtype(self.dtype))
@@ -110,6 +123,19 @@ class VocabularyFileCategoricalColumn(VocabularyColumn):
         """`vocabulary_size`."""
         return self.vocabulary_size
 
+    def listed_names(self) -> Sequence[str | int]:
+        """Returns the first `vocabulary_size` entries of the file."""
+        _check_exists(self.vocabulary_file, self.key)
+        with tf.init_scope():
+            entries = self._entries().as_numpy_iterator()
+            return [_name(entry, self.dtype) for entry in entries]
+
+    def _entries(self) -> Any:
+        is_text = self.file_format != "tfrecord_gzip"
+        path = self.vocabulary_file
+        data = tf.data.TextLineDataset(path) if is_text else tf.data.TFRecordDataset(path, "GZIP")
+        return data.take(self.vocabulary_size)
+
     def make_table(self, default_value: int) -> Any:
         """Returns a table of the first `vocabulary_size` entries of the file."""
         _check_exists(self.vocabulary_file, self.key)
@@ -127,8 +153,7 @@ class VocabularyFileCategoricalColumn(VocabularyColumn):
         )
 
     def _records(self) -> Any:
-        records = tf.data.TFRecordDataset(self.vocabulary_file, "GZIP").take(self.vocabulary_size)
-        keys = tf.constant(list(records.as_numpy_iterator()), tf.string)
+        keys = tf.constant(list(self._entries().as_numpy_iterator()), tf.string)
         if self.dtype != tf.string:
             keys = tf.strings.to_number(keys, _table_dtype(self.dtype))
         ids = tf.range(tf.size(keys, tf.int64), dtype=tf.int64)
@@ -265,6 +290,10 @@ def _check_oov(key: str, num_oov_buckets: int, default_value: Any, *, is_default
         )
     if num_oov_buckets and num_oov_buckets < 0:
         raise ValueError(f"Invalid num_oov_buckets {num_oov_buckets} in {key}. Give 0 or more.")
+
+
+def _name(entry: Any, dtype: Any) -> str | int:
+    return tf.compat.as_text(entry) if dtype == tf.string else int(entry)
 
 
 def _table_dtype(dtype: Any) -> Any:

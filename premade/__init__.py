@@ -42,6 +42,8 @@ from premade.networks import LinearModel as LinearModel
 from premade.networks import WideDeepModel as WideDeepModel
 from premade.parse_specs import classifier_parse_example_spec as classifier_parse_example_spec
 from premade.parse_specs import regressor_parse_example_spec as regressor_parse_example_spec
+from premade.weights import LinearWeight as LinearWeight
+from premade.weights import linear_weights as linear_weights
 
 __all__ = [
     "BaselineClassifier",
@@ -59,7 +61,9 @@ __all__ = [
     "LinearEstimator",
     "LinearModel",
     "LinearRegressor",
+    "LinearWeight",
     "WideDeepModel",
     "classifier_parse_example_spec",
+    "linear_weights",
     "regressor_parse_example_spec",
 ]

@@ -15,6 +15,7 @@ from premade.columns import checked_columns
 from premade.linear import class_head
 from premade.model_fn import Tower, build, preprocess
 from premade.networks import DNNModel, LinearModel
+from premade.weights import LinearPart
 
 
 class DNNLinearCombinedEstimator(Estimator):
@@ -101,6 +102,7 @@ class DNNLinearCombinedEstimator(Estimator):
             warm_start_from=warm_start_from,
             preprocess_fn=preprocess(head, linear=wide, dense=deep),
         )
+        self.linear_part = LinearPart(tuple(wide), head)
 
 
 def _columns(columns: Iterable[Any] | None, argument: str) -> list[Any]:

@@ -12,6 +12,7 @@ from premade import optimizers
 from premade.columns import checked_columns
 from premade.model_fn import Tower, build, preprocess
 from premade.networks import LinearModel
+from premade.weights import LinearPart
 
 
 class LinearEstimator(Estimator):
@@ -59,6 +60,7 @@ class LinearEstimator(Estimator):
             warm_start_from=warm_start_from,
             preprocess_fn=preprocess(head, linear=columns),
         )
+        self.linear_part = LinearPart(tuple(columns), head)
 
 
 class LinearClassifier(LinearEstimator):

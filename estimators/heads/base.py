@@ -46,6 +46,11 @@ class Head(abc.ABC):
         """
         return None
 
+    @property
+    def output_names(self) -> tuple[str | int, ...]:
+        """What each logit is called in a table of weights: a class, or the number of the output."""
+        return tuple(range(self.logits_dimension))
+
     @abc.abstractmethod
     def loss(
         self,

@@ -90,6 +90,11 @@ class BinaryClassHead(SingleHead):
         self._classes = ClassNames(self._owner, 2, label_vocabulary)
         self._thresholds = Thresholds(self._owner, tuple(thresholds or ()))
 
+    @property
+    def output_names(self) -> tuple[str | int, ...]:
+        """The second class: the only logit is what speaks for it."""
+        return self._classes.output_names()[1:]
+
     def export_outputs(self, predictions: Mapping[str, Tensor]) -> dict[str, ExportOutput]:
         """Returns `serving_default`, `classification`, `regression` and `predict`."""
         classification = ClassificationOutput(

@@ -112,6 +112,12 @@ class ClassNames:
         words = list(self.vocabulary or ())
         return str(words) if len(words) <= 5 else f"{words[:4]} and {len(words) - 4} more"
 
+    def output_names(self) -> tuple[str | int, ...]:
+        """Returns the name of each class, or its id."""
+        if self.vocabulary is None:
+            return tuple(range(self.n_classes))
+        return tuple(tf.compat.as_text(word) for word in self.vocabulary)
+
     def names(self, class_ids: Tensor) -> Tensor:
         """Returns the name of each class id, or the id as a string, same shape."""
         if self.vocabulary is None:

@@ -78,6 +78,11 @@ class MultiClassHead(SingleHead):
         super().__init__(name, n_classes, objective)
         self._classes = ClassNames(owner, n_classes, label_vocabulary)
 
+    @property
+    def output_names(self) -> tuple[str | int, ...]:
+        """The classes."""
+        return self._classes.output_names()
+
     def export_outputs(self, predictions: Mapping[str, Tensor]) -> dict[str, ExportOutput]:
         """Returns `serving_default`, `classification` and `predict`."""
         classification = ClassificationOutput(
