@@ -22,7 +22,7 @@ from estimators.loops import BatchFunction, StepLoop
 from estimators.pipeline import Pipeline
 from estimators.program import Bound, ModelFnCaller, Program
 from estimators.spec import ModeKeys
-from estimators.variables import VariableStore
+from estimators.variables import SEED_STATE, VariableStore
 from estimators.warm_start import WarmStartSettings
 from estimators.workers import Workers
 from estimators.writers import EventWriter, NullWriter, Writer
@@ -145,11 +145,14 @@ class Model:
         stale = [name for name in names if self._source.get(name) != checkpoint.prefix]
         if not stale:
             return
-        wanted = self.store.shapes(names)
-        extra = [name for name in checkpoint.names_to_shapes() if name not in wanted]
+        wanted, on_disk = self.store.shapes(names), checkpoint.names_to_shapes()
+        extra = [name for name in on_disk if name not in wanted]
         if training:
             extra = [name for name in extra if _LEARNING_RATE.fullmatch(name)]
-        compare(wanted, checkpoint, ignore=[re.escape(name) for name in extra])
+        # tf.estimator's layers kept no state of random numbers; those of Keras 3 start afresh.
+        new = [name for name in stale if name.endswith(SEED_STATE) and name not in on_disk]
+        compare(wanted, checkpoint, ignore=[re.escape(name) for name in [*extra, *new]])
+        stale = [name for name in stale if name not in new]
         saved = self.store.layout(stale)
         self.store.write(checkpoint.read_all(saved), stale)
         self._source.update(dict.fromkeys(stale, checkpoint.prefix))

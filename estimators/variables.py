@@ -19,6 +19,7 @@ from estimators.aliases import Strategy, Tensor, Variable
 from estimators.spec import ModeKeys, Part
 
 GLOBAL_STEP = "global_step"
+SEED_STATE = "seed_generator_state"
 _ARGUMENTS = frozenset(inspect.signature(tf.Variable.__init__).parameters) - {"self"}
 
 
@@ -251,7 +252,7 @@ class VariableStore:
         would drop the same units. The second component is a counter; each replica counts in a
         stretch of its own. Only the first replica's state is saved: the others follow from it.
         """
-        generators = [name for name in names if name.endswith("seed_generator_state")]
+        generators = [name for name in names if name.endswith(SEED_STATE)]
         if self.strategy.num_replicas_in_sync == 1 or not generators:
             return
         local = replicas.local_ids(self.strategy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -63,6 +64,29 @@ def test_evaluation_of_a_checkpoint_that_lacks_something(line, checkpoint):
     checkpoint({"w": np.float32(1.0), "global_step": np.int64(7)}, step=7, folder="model")
     with pytest.raises(IncompatibleCheckpointError, match=r"the checkpoint has not \(1\):\n  b"):
         line.estimator().evaluate(line.data)
+
+
+def test_checkpoints_of_tf_estimator_hold_no_state_of_random_numbers(line, checkpoint):
+    """Keras 2 drew them from the session; a layer of Keras 3 keeps a variable for them."""
+
+    def model_fn(features, labels, mode):
+        w = tf.Variable(2.0, name="w")
+        training = mode == ModeKeys.TRAIN
+        kept = keras.layers.Dropout(0.5, name="dropout")(w * features["x"], training=training)
+        loss = tf.reduce_mean(kept)
+        return EstimatorSpec(mode, loss=loss, train_op=minimize(loss, "SGD"))
+
+    values = {name: value for name, value in GOOD.items() if name != "b"}
+    checkpoint(values, step=7, folder="model")
+    estimator = line.estimator(model_fn)
+    assert estimator.evaluate(line.data)["loss"] == pytest.approx(5 * 2.25)
+    estimator.train(line.data, steps=1)
+    assert estimator.get_variable_value("global_step") == 8
+    state = [name for name in estimator.get_variable_names() if "seed_generator" in name]
+    assert [estimator.get_variable_value(name)[1] for name in state] == [1]  # One draw.
+    # From here on it is part of every checkpoint, and read back.
+    again = line.estimator(model_fn).train(line.data, steps=1)
+    assert [again.get_variable_value(name)[1] for name in state] == [2]
 
 
 def test_modes_share_the_variables(line):
