@@ -1,4 +1,4 @@
-"""Premade estimators: baselines, linear, deep, and wide & deep, over feature columns.
+"""Premade estimators: baselines, linear, deep, wide & deep, and recurrent, over feature columns.
 
 Synopsis::
 
@@ -42,6 +42,9 @@ from premade.networks import LinearModel as LinearModel
 from premade.networks import WideDeepModel as WideDeepModel
 from premade.parse_specs import classifier_parse_example_spec as classifier_parse_example_spec
 from premade.parse_specs import regressor_parse_example_spec as regressor_parse_example_spec
+from premade.recurrent import RNNModel as RNNModel
+from premade.rnn import RNNClassifier as RNNClassifier
+from premade.rnn import RNNEstimator as RNNEstimator
 from premade.weights import LinearWeight as LinearWeight
 from premade.weights import linear_weights as linear_weights
 
@@ -62,6 +65,9 @@ __all__ = [
     "LinearModel",
     "LinearRegressor",
     "LinearWeight",
+    "RNNClassifier",
+    "RNNEstimator",
+    "RNNModel",
     "WideDeepModel",
     "classifier_parse_example_spec",
     "linear_weights",

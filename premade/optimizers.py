@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -37,6 +38,12 @@ def for_deep_part(optimizer: Any) -> Any:
 def for_baseline(optimizer: Any) -> Any:
     """Returns the optimizer of a Baseline estimator: a name means a learning rate of 0.3."""
     return _named(optimizer, 0.3)
+
+
+def for_recurrent(optimizer: Any) -> Any:
+    """Returns the optimizer of an RNN: a name also clips the gradient of each variable."""
+    made = _named(optimizer, 0.05)
+    return dataclasses.replace(made, clipnorm=5.0) if isinstance(optimizer, str) else made
 
 
 def _named(optimizer: Any, learning_rate: float | None) -> Any:

@@ -241,6 +241,13 @@ def deep() -> list[Any]:
     ]
 
 
+def visits() -> list[Any]:
+    """Columns of a recurrent network."""
+    hashed = fc.sequence_categorical_column_with_hash_bucket("visits", 10)
+    listed = fc.sequence_categorical_column_with_vocabulary_list("visits", ["Ghent", "Quito"])
+    return [fc.embedding_column(hashed, 3), fc.indicator_column(listed)]
+
+
 def both() -> dict[str, Any]:
     """Arguments of a wide & deep model."""
     return {
@@ -359,6 +366,18 @@ MODELS = (
             estimators.RegressionHead(), config=c, **both()
         ),
         covers=("RegressionHead",),
+    ),
+    Model(
+        "RNNClassifier",
+        "three",
+        lambda c: premade.RNNClassifier(visits(), wide()[:1], [4, 3], "gru", n_classes=3, config=c),
+    ),
+    Model(
+        "RNNEstimator",
+        "real",
+        lambda c: premade.RNNEstimator(
+            estimators.RegressionHead(), visits(), units=4, cell_type="lstm", config=c
+        ),
     ),
     Model(
         "Estimator",

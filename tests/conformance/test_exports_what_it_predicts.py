@@ -49,7 +49,7 @@ CUSTOM_SPEC = {
 def _receiver_of(model):
     if model.class_name == "Estimator":
         return estimators.export.build_parsing_serving_input_receiver_fn(CUSTOM_SPEC)
-    return _receiver([*catalog.wide(), *catalog.deep()])
+    return _receiver([*catalog.wide(), *catalog.deep(), *catalog.visits()])
 
 
 def _check(path, estimator, data):

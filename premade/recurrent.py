@@ -1,0 +1,148 @@
+"""The network under the recurrent estimators, and the Keras layers that it is made of.
+
+Its variables have tf.estimator's names on disk: `rnn_model/rnn/kernel` for a number of units,
+`rnn_model/rnn/lstm_cell/kernel` for a list of one, and
+`rnn_model/rnn/stacked_rnn_cells/lstm_cell_1/kernel` for the second of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import feature_columns as fc
+
+Tensor = Any
+
+LAYERS = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+CELLS = {
+    "simple_rnn": keras.layers.SimpleRNNCell,
+    "lstm": keras.layers.LSTMCell,
+    "gru": keras.layers.GRUCell,
+}
+
+
+@keras.saving.register_keras_serializable("premade")
+class RNNModel(keras.Model):
+    """A recurrent network over sequence columns, `[batch, units]`.
+
+    The output of the last step of each sequence, then a dense layer. Context columns, which have
+    one value per example, join the input of every step, after the sequence columns.
+
+    Args:
+        rnn: a recurrent Keras layer that returns its last output.
+        sequence_feature_columns: dense sequence columns.
+        context_feature_columns: dense columns; None is no context.
+        units: number of outputs.
+        name: first part of the variable names.
+
+    Example:
+        >>> price = fc.sequence_numeric_column("price")
+        >>> model = RNNModel(keras.layers.LSTM(4), [price], [fc.numeric_column("age")])
+        >>> price, age = tf.ragged.constant([[10.0, 5.0], [2.0]]), tf.constant([30.0, 40.0])
+        >>> model({"price": price, "age": age}).shape
+        TensorShape([2, 1])
+    """
+
+    def __init__(
+        self,
+        rnn: Any,
+        sequence_feature_columns: Iterable[Any],
+        context_feature_columns: Iterable[Any] | None = None,
+        units: int = 1,
+        *,
+        name: str = "rnn_model",
+    ) -> None:
+        super().__init__(name=name)
+        self.sequence = fc.SequenceFeatures(sequence_feature_columns, name="sequence_features")
+        context = list(context_feature_columns or ())
+        self.context = fc.DenseFeatures(context, name="dense_features") if context else None
+        self.rnn = rnn
+        self.logits = keras.layers.Dense(units, name="logits")
+
+    def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
+        """Returns logits `[batch, units]` of raw or transformed features."""
+        steps, lengths = self.sequence(features)
+        # A batch of empty sequences has no steps, and a recurrent layer reads the first one.
+        steps = tf.pad(steps, [[0, 0], [0, tf.maximum(1 - tf.shape(steps)[1], 0)], [0, 0]])
+        time = tf.shape(steps)[1]
+        if self.context is not None:
+            context = self.context(features)[:, tf.newaxis, :]
+            steps = tf.concat([steps, tf.repeat(context, time, axis=1)], axis=2)
+        self._name_weights(steps.shape[2])
+        mask = tf.sequence_mask(lengths, time)
+        return self.logits(self.rnn(steps, mask=mask, training=training))
+
+    def _name_weights(self, width: int) -> None:
+        """Makes the weights of a cell that has the name of its layer right below the model.
+
+        Keras would give them the names of both, `rnn/rnn/kernel`.
+        """
+        cell = getattr(self.rnn, "cell", None)
+        if cell is not None and not cell.built and cell.name == self.rnn.name:
+            cell.build((None, width))
+
+
+def checked_maker(
+    units: int | Sequence[int] | None, cell_type: Any, rnn_cell_fn: Callable[[], Any] | None
+) -> Callable[[], Any]:
+    """Returns a function that makes a recurrent layer.
+
+    Args:
+        units: size of the layer, or of each layer of a stack.
+        cell_type: 'simple_rnn', 'lstm', 'gru' or a class of cells that takes a size; None is
+            'simple_rnn'.
+        rnn_cell_fn: returns a Keras cell, instead of both.
+
+    Raises:
+        ValueError: `rnn_cell_fn` and another one are given, or neither; a size is no positive
+            int; or `cell_type` is unknown.
+
+    Example:
+        >>> checked_maker([8, 4], "gru", None)().cell.name
+        'stacked_rnn_cells'
+    """
+    if rnn_cell_fn is not None:
+        if units is not None or cell_type is not None:
+            raise ValueError(
+                "units and cell_type must not be specified when using rnn_cell_fn. "
+                f"Given: units={units!r}, cell_type={cell_type!r}. The function decides both."
+            )
+        return lambda: keras.layers.RNN(rnn_cell_fn(), name="rnn")
+    cell_type = "simple_rnn" if cell_type is None else cell_type
+    if not isinstance(cell_type, type) and cell_type not in CELLS:
+        raise ValueError(
+            "`cell_type` should be a class producing a RNN cell, or a string that names one. "
+            f"Supported strings are: {list(CELLS)}. Given: {cell_type!r}."
+        )
+    sizes = [units] if isinstance(units, int) else list(units or ())
+    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(
+            "`units` should be the size of a recurrent layer, or a list of sizes for several. "
+            f"Given: {units!r}. Or give rnn_cell_fn."
+        )
+    if isinstance(units, int) and isinstance(cell_type, str):
+        return lambda: _layer(cell_type, units)
+    return lambda: keras.layers.RNN(_cell(cell_type, sizes), name="rnn")
+
+
+def _layer(cell_type: str, units: int) -> Any:
+    """Makes a layer of its own, which runs as one kernel where there is one."""
+    layer = LAYERS[cell_type](units, name="rnn")
+    layer.cell.name = layer.name
+    return layer
+
+
+def _cell(cell_type: Any, sizes: Sequence[int]) -> Any:
+    if isinstance(cell_type, str):
+        name = f"{cell_type}_cell"
+        names = [name, *(f"{name}_{i}" for i in range(1, len(sizes)))]
+        cells = [CELLS[cell_type](size, name=each) for size, each in zip(sizes, names, strict=True)]
+    else:
+        cells = [cell_type(size) for size in sizes]
+    if len(cells) == 1:
+        return cells[0]
+    return keras.layers.StackedRNNCells(cells, name="stacked_rnn_cells")

@@ -1,0 +1,223 @@
+"""Recurrent networks: the numbers that tf.estimator 2.15 gives, Q1 and Q2, and names on disk."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import feature_columns as fc
+from estimators import RegressionHead, RunConfig
+from estimators.checkpoints import CheckpointStore
+from estimators.optimizers import SGD
+from premade import RNNClassifier, RNNEstimator, RNNModel
+
+PRICE = fc.sequence_numeric_column("price")
+PRICES = tf.ragged.constant([[10.0, 5.0], [2.0]])
+ON_SALE = fc.indicator_column(fc.sequence_categorical_column_with_identity("on_sale", 2))
+ONE_LOGIT = {
+    "rnn_model/rnn/kernel": [[0.1, -0.2]],
+    "rnn_model/rnn/recurrent_kernel": [[0.2, -0.3], [0.3, -0.4]],
+    "rnn_model/rnn/bias": [0.2, 0.5],
+    "rnn_model/logits/kernel": [[-1.0], [1.0]],
+    "rnn_model/logits/bias": [0.3],
+}
+THREE_LOGITS = {
+    "rnn_model/logits/kernel": [[-1.0, 0.5, 0.2], [1.0, -0.3, 0.1]],
+    "rnn_model/logits/bias": [0.3, 0.4, 0.5],
+}
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes an estimator whose checkpoint at step 0 holds the weights of the reference."""
+
+    def make(kind, *args, values=None, **options):
+        options = {"units": 2, "cell_type": "simple_rnn", **options}
+        arrays = {
+            name: np.asarray(value, np.float32)
+            for name, value in {**ONE_LOGIT, **(values or {})}.items()
+        }
+        CheckpointStore(tmp_path).commit(0, {**arrays, "global_step": np.int64(0)})
+        return kind(*args, config=RunConfig(model_dir=tmp_path), **options)
+
+    return make
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """Makes an estimator without a checkpoint."""
+
+    def fresh(kind, *args, **options):
+        config = RunConfig(model_dir=tmp_path, log_step_count_steps=None, save_summary_steps=0)
+        return kind(*args, config=config, **options)
+
+    return fresh
+
+
+def near(rows):
+    return [pytest.approx(row, abs=1e-4) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "prices", [PRICES, PRICES.to_sparse(), tf.constant([[10.0, 5.0], [10.0, 5.0]])]
+)
+def test_q1_one_logit(make, batch, logits, prices):
+    estimator = make(RNNEstimator, RegressionHead(), [PRICE])
+    expected = [[-0.6033], [-0.6033] if isinstance(prices, tf.Tensor) else [0.0197]]
+    assert logits(estimator, batch({"price": prices})) == near(expected)
+
+
+def test_q1_the_first_step_alone(make, batch, logits):
+    estimator = make(RNNClassifier, [PRICE])
+    assert logits(estimator, batch({"price": [[10.0]]})) == near([[-1.4388]])
+
+
+@pytest.mark.parametrize(
+    ("prices", "row"),
+    [([10.0], [-1.4388, 1.0884, 0.5762]), ([10.0, 5.0], [-0.6033, 0.7777, 0.5698])],
+)
+def test_q1_three_logits(make, batch, logits, prices, row):
+    estimator = make(RNNClassifier, [PRICE], values=THREE_LOGITS, n_classes=3)
+    assert logits(estimator, batch({"price": [prices]})) == near([row])
+
+
+def test_q1_context_comes_after_the_sequence(make, batch, logits):
+    values = {"rnn_model/rnn/kernel": [[0.1, -0.2], [1.0, 0.9]]}
+    # The name of the context column is before that of the sequence.
+    context = [fc.numeric_column("context")]
+    estimator = make(RNNEstimator, RegressionHead(), [PRICE], context, values=values)
+    data = batch({"price": PRICES, "context": [[-0.5], [0.8]]})
+    assert logits(estimator, data) == near([[-0.3662], [0.1414]])
+
+
+def test_q1_two_sequences(make, batch, logits):
+    values = {"rnn_model/rnn/kernel": [[0.5, -0.5], [1.0, -1.0], [0.1, -0.2]]}
+    estimator = make(RNNEstimator, RegressionHead(), [PRICE, ON_SALE], values=values)
+    data = batch({"price": PRICES, "on_sale": tf.ragged.constant([[0, 1], [0]])})
+    assert logits(estimator, data) == near([[-1.5056], [-0.7962]])
+
+
+def test_q2_metrics(make, batch):
+    metrics = make(RNNClassifier, [PRICE]).evaluate(batch({"price": PRICES}, [[0], [1]]), steps=1)
+    expected = {"loss": 0.559831, "prediction/mean": 0.429262, "accuracy": 1.0, "auc": 1.0}
+    assert {key: metrics[key] for key in expected} == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_fills_a_batch_up_changes_nothing(make, batch, logits):
+    estimator = make(RNNEstimator, RegressionHead(), [PRICE])
+    wide = tf.SparseTensor([[0, 0], [0, 1], [1, 0]], [10.0, 5.0, 2.0], [2, 7])
+    assert logits(estimator, batch({"price": wide})) == near([[-0.6033], [0.0197]])
+
+
+def test_sequences_without_steps(make, batch, logits):
+    estimator = make(RNNEstimator, RegressionHead(), [PRICE])
+    nothing = tf.SparseTensor(np.zeros([0, 2], np.int64), tf.constant([], tf.float32), [2, 0])
+    # The state at the start is zero, so the bias of the logits is left.
+    assert logits(estimator, batch({"price": nothing})) == near([[0.3], [0.3]])
+
+
+WEIGHTS = ("bias", "kernel", "recurrent_kernel")
+
+
+@pytest.mark.parametrize(
+    ("options", "cells"),
+    [
+        ({"units": 2, "cell_type": "lstm"}, ["rnn"]),
+        ({"units": 2, "cell_type": "gru"}, ["rnn"]),
+        ({"units": 2}, ["rnn"]),
+        ({"units": [2]}, ["rnn/simple_rnn_cell"]),
+        ({"units": [2], "cell_type": "lstm"}, ["rnn/lstm_cell"]),
+        ({"units": [2], "cell_type": keras.layers.GRUCell}, ["rnn/gru_cell"]),
+        ({"rnn_cell_fn": lambda: keras.layers.LSTMCell(2)}, ["rnn/lstm_cell"]),
+        ({"rnn_cell_fn": lambda: keras.layers.LSTMCell(2, name="mine")}, ["rnn/mine"]),
+        (
+            {"units": (3, 2), "cell_type": "gru"},
+            ["rnn/stacked_rnn_cells/gru_cell", "rnn/stacked_rnn_cells/gru_cell_1"],
+        ),
+        (
+            {"units": (3, 2), "cell_type": keras.layers.LSTMCell},
+            ["rnn/stacked_rnn_cells/lstm_cell", "rnn/stacked_rnn_cells/lstm_cell_1"],
+        ),
+    ],
+)
+def test_names_on_disk(fresh, batch, options, cells):
+    estimator = fresh(RNNEstimator, RegressionHead(), [PRICE], optimizer="SGD", **options)
+    estimator.train(batch({"price": PRICES}, [[1.0], [2.0]]), steps=2)
+    estimator.evaluate(batch({"price": PRICES}, [[1.0], [2.0]]), steps=1)  # Finds them again.
+    names = [name for name in estimator.get_variable_names() if name.startswith("rnn_model/")]
+    expected = [f"rnn_model/{cell}/{weight}" for cell in cells for weight in WEIGHTS]
+    assert sorted(names) == sorted([*expected, "rnn_model/logits/bias", "rnn_model/logits/kernel"])
+
+
+def test_names_of_embeddings_on_disk(fresh, batch):
+    words = fc.sequence_categorical_column_with_hash_bucket("words", 10)
+    town = fc.categorical_column_with_hash_bucket("town", 10)
+    estimator = fresh(
+        RNNClassifier, [fc.embedding_column(words, 2)], [fc.embedding_column(town, 3)], units=2
+    )
+    features = {"words": [["a", "b"], ["c", ""]], "town": [["x"], ["y"]]}
+    estimator.train(batch(features, [[0], [1]]), steps=1)
+    names = set(estimator.get_variable_names())
+    assert "rnn_model/sequence_features/words_embedding/embedding_weights" in names
+    assert "rnn_model/dense_features/town_embedding/embedding_weights" in names
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "moved"),
+    # The gradient is 2 * 1000: a name clips it to 5, an optimizer of one's own does not.
+    [("SGD", 0.05 * 5.0), (SGD(0.05), 0.05 * 2000.0)],
+)
+def test_gradients_are_clipped_where_the_optimizer_is_a_name(fresh, batch, optimizer, moved):
+    estimator = fresh(RNNEstimator, RegressionHead(), [PRICE], units=1, optimizer=optimizer)
+    estimator.train(batch({"price": [[0.0]]}, [[1000.0]]), steps=1)
+    assert estimator.get_variable_value("rnn_model/logits/bias") == pytest.approx([moved])
+
+
+@pytest.mark.parametrize("cell_type", ["simple_rnn", "lstm", "gru"])
+def test_learns_what_only_the_order_tells(fresh, cell_type):
+    random = np.random.default_rng(3)
+    words = random.permuted(np.array([["first", "second"]] * 64), axis=1)
+    labels = (words[:, 0] == "first").astype(np.int64)[:, np.newaxis]
+    column = fc.sequence_categorical_column_with_vocabulary_list("words", ["first", "second"])
+    estimator = fresh(
+        RNNClassifier, [fc.indicator_column(column)], units=4, cell_type=cell_type, optimizer="Adam"
+    )
+    data = tf.data.Dataset.from_tensors(({"words": words}, labels))
+    estimator.train(lambda: data.repeat(), steps=60)
+    assert estimator.evaluate(lambda: data)["accuracy"] == 1.0
+
+
+def test_the_network_is_a_keras_model():
+    keras.utils.set_random_seed(1)
+    model = RNNModel(keras.layers.GRU(4), [PRICE], units=3)
+    model.compile("sgd", "mse")
+    data = tf.data.Dataset.from_tensors(({"price": PRICES}, tf.ones([2, 3]))).repeat(20)
+    losses = model.fit(data, epochs=2, verbose=0, shuffle=False).history["loss"]
+    assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sequence_feature_columns": None}, "sequence_feature_columns to be iterable"),
+        ({"sequence_feature_columns": []}, "sequence_feature_columns must not be empty"),
+        ({"return_sequences": True}, "one output per step, is not supported"),
+        ({"units": None}, "`units` should be the size of a recurrent layer.* Given: None"),
+        ({"units": [4, 0]}, r"`units` should be .* Given: \[4, 0\]"),
+        ({"cell_type": "lstm_cell"}, "`cell_type` should be a class.*'simple_rnn', 'lstm', 'gru'"),
+        (
+            {"rnn_cell_fn": lambda: None},
+            "units and cell_type must not be specified when using rnn_cell_fn",
+        ),
+        (
+            {"rnn_cell_fn": lambda: None, "units": None, "cell_type": "lstm"},
+            "units and cell_type must not be specified when using rnn_cell_fn",
+        ),
+        ({"optimizer": None}, "The optimizer must not be None"),
+    ],
+)
+def test_wrong_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        RNNClassifier(**{"sequence_feature_columns": [PRICE], "units": 4, **options})
