@@ -120,6 +120,12 @@ def test_dense_numbers_are_all_there(shape):
     assert lengths == [3, 3]
 
 
+def test_a_step_with_a_part_of_its_numbers_is_a_step():
+    ragged = tf.ragged.constant([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0]])
+    column = fc.sequence_numeric_column("x", shape=2, default_value=-9.0)
+    assert lists(column, {"x": ragged}) == [[[[1, 2], [3, 4]], [[5, 6], [7, -9]]], [2, 2]]
+
+
 def test_numbers_are_normalised_before_the_batch_is_filled_up():
     column = fc.sequence_numeric_column("x", normalizer_fn=fc.Standardize(8.0, 2.0))
     ragged = tf.ragged.constant([[10, 6], [8]])
