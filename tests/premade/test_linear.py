@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn import inspection, linear_model
 
 import feature_columns as fc
-from estimators import RegressionHead, optimizers
+from estimators import RegressionHead, inputs, optimizers, permutation_importance
 from premade import LinearClassifier, LinearEstimator, LinearRegressor
 
 X = fc.numeric_column("x")
@@ -276,6 +277,35 @@ def test_features_that_no_column_asks_for(small, batch):
 def test_any_head(small, batch):
     estimator = small(LinearEstimator, RegressionHead(label_dimension=2), [X])
     assert estimator.evaluate(batch({"x": [[1.0]]}, [[3.0, 1.0]]), steps=1)["loss"] == 5.0
+
+
+def test_importance_is_of_raw_features_and_as_scikit_learn_says(small):
+    random = np.random.default_rng(0)
+    words, x = random.choice(["a", "b"], 200), random.normal(size=(200, 2)).astype(np.float32)
+    y = (2.0 * (words == "b") + x @ [1.0, 0.0]).astype(np.float32)
+    features = {"v": words, "x": x}
+    columns = [VOCABULARY, fc.numeric_column("x", shape=2)]
+    estimator = small(LinearRegressor, columns, optimizer=optimizers.SGD(0.2))
+    every = {"batch_size": 200, "num_epochs": None, "shuffle": False}
+    estimator.train(inputs.numpy_input_fn(features, y, **every), steps=200)
+
+    rows = inputs.numpy_input_fn(features, y, batch_size=64, shuffle=False)
+    found = permutation_importance(estimator, rows, "average_loss", repeats=20)
+
+    # The same problem with "v" as a column of zeros and ones; "x" is two features there.
+    matrix = np.column_stack([words == "b", x]).astype(np.float32)
+    theirs = inspection.permutation_importance(
+        linear_model.LinearRegression().fit(matrix, y),
+        matrix,
+        y,
+        scoring="neg_mean_squared_error",
+        n_repeats=20,
+        random_state=0,
+    )
+    by_key = {each.feature: each for each in found}
+    assert by_key.keys() == {"v", "x"}
+    assert by_key["v"].mean == pytest.approx(theirs.importances_mean[0], rel=0.1)
+    assert by_key["x"].mean == pytest.approx(theirs.importances_mean[1], rel=0.1)
 
 
 @pytest.mark.parametrize(
