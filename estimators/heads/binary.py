@@ -88,7 +88,7 @@ class BinaryClassHead(SingleHead):
         )
         super().__init__(name, 1, objective)
         self._classes = ClassNames(self._owner, 2, label_vocabulary)
-        self._thresholds = Thresholds(self._owner, tuple(thresholds or ()))
+        self._thresholds = Thresholds.of(self._owner, thresholds)
 
     @property
     def output_names(self) -> tuple[str | int, ...]:

@@ -248,6 +248,11 @@ def _checked_heads(heads: Sequence[Head]) -> dict[str, Head]:
                 f"{[type(head).__name__ for head in heads]}, of which a {type(head).__name__} has "
                 "no name. Pass it name=..."
             )
+        if head.name in (SignatureKeys.DEFAULT, SignatureKeys.PREDICT):
+            raise ValueError(
+                f"{_OWNER}: no head may have the name {head.name!r}, because the joined heads have "
+                "a signature of this name. Give the head another name."
+            )
         if head.name in found:
             raise ValueError(
                 f"{_OWNER}: two heads have the name {head.name!r}. Labels, predictions and metrics "

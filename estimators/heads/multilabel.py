@@ -93,8 +93,9 @@ class MultiLabelHead(SingleHead):
             label_width=n_classes,
             dense_labels=MultiHot(self._classes),
         )
-        self._thresholds = Thresholds(owner, tuple(thresholds or ()))
-        self._measured = _measured(owner, self._classes, classes_for_class_based_metrics or ())
+        self._thresholds = Thresholds.of(owner, thresholds)
+        chosen = classes_for_class_based_metrics
+        self._measured = _measured(owner, self._classes, () if chosen is None else chosen)
 
     def export_outputs(self, predictions: Mapping[str, Tensor]) -> dict[str, ExportOutput]:
         """Returns `serving_default`, `classification` and `predict`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import final
 
 import keras
@@ -39,6 +40,11 @@ class Thresholds:
                 raise ValueError(
                     f"{self.owner}: thresholds not in (0, 1): {self.values}. Wrong is {value}."
                 )
+
+    @classmethod
+    def of(cls, owner: str, values: Iterable[float] | None) -> Thresholds:
+        """Returns those that a head was given, as a list, as an array or as None for none."""
+        return cls(owner, () if values is None else tuple(values))
 
     def metric_makers(self) -> MetricMakers:
         """Returns how to make the metrics of all thresholds."""

@@ -54,6 +54,26 @@ def test_lists_of_classes_train_as_the_indicator_does(vocabulary, labels, tmp_pa
     assert metrics["auc"] > 0.6
 
 
+def test_replicas_train_on_their_own_lists(tmp_path, mirrored_strategy):
+    def run(folder, labels, batch_size, **options):
+        def input_fn():
+            rows = tf.data.Dataset.from_tensor_slices(({"x": X[:16]}, labels[:16]))
+            return rows.batch(batch_size, drop_remainder=True)
+
+        config = RunConfig(model_dir=str(tmp_path / folder), **options)
+        columns = [fc.numeric_column("x")]
+        model = LinearEstimator(MultiLabelHead(3), columns, optimizer="SGD", config=config)
+        return model.train(input_fn), model.evaluate(input_fn)
+
+    alone, expected = run("alone", TAGS, 8)
+    two, metrics = run("two", lists(range(3)), 4, train_distribute=mirrored_strategy)
+
+    for name in alone.get_variable_names():
+        value = alone.get_variable_value(name)
+        np.testing.assert_allclose(two.get_variable_value(name), value, rtol=1e-5, err_msg=name)
+    assert metrics == pytest.approx(expected, rel=1e-5)
+
+
 NAMED = {"r": (2.0 * X + 1.0)[:, np.newaxis], "b": (X > 0.3).astype(np.int64)[:, np.newaxis]}
 HEADS = {"r": RegressionHead(name="r"), "b": BinaryClassHead(name="b")}
 

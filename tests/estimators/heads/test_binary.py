@@ -111,6 +111,13 @@ def test_thresholds_b4():
         assert found == pytest.approx(at)
 
 
+def test_thresholds_may_be_an_array():
+    listed, in_array = (
+        {*BinaryClassHead(thresholds=t).metrics()} for t in ([0.5], np.array([0.5]))
+    )
+    assert in_array == listed
+
+
 def test_float_labels_b5():
     loss = BinaryClassHead().loss([[0.8], [0.4]], [[0.5], [-0.3]])
     assert float(loss) == pytest.approx(0.6242161)

@@ -228,6 +228,7 @@ def test_custom_model_fn_trains_both_parts(by_train_op_fn, tmp_path, events):
             ValueError,
             "same loss_reduction.*'b': 'sum'",
         ),
+        ([RegressionHead(name="predict")], None, ValueError, "may have the name 'predict'"),
         ([regression_and_classes()], None, TypeError, "one objective, got MultiHead"),
         (["a"], None, TypeError, "got str: 'a'"),
     ],
