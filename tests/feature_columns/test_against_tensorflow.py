@@ -15,7 +15,7 @@ word_rows = st.lists(st.lists(st.sampled_from(WORDS), max_size=3), min_size=1, m
 number_rows = st.lists(
     st.lists(st.sampled_from([-7, -1, 0, 1, 2, 40]), max_size=3), min_size=1, max_size=4
 )
-few = settings(max_examples=15, deadline=None, derandomize=True)
+many = settings(max_examples=200, deadline=None, derandomize=True)
 
 
 def _dense(rows, mark):
@@ -65,7 +65,7 @@ def _check_all(features, ids_of, tensorflow_ids_of):
         assert ids_of(ours, features) == tensorflow_ids_of(theirs, features), ours
 
 
-@few
+@many
 @given(word_rows, number_rows, st.integers(0, 7))
 def test_ids(ids_of, tensorflow_ids_of, words, numbers, sparse):
     batch = min(len(words), len(numbers))
@@ -86,7 +86,7 @@ def test_sparse_rows_may_have_gaps(ids_of, tensorflow_ids_of):
     _check_all({"w": words, "v": words, "n": numbers}, ids_of, tensorflow_ids_of)
 
 
-@few
+@many
 @given(word_rows)
 def test_indicators(tensorflow_dense_of, words):
     for value in _both(words, ""):
@@ -100,7 +100,7 @@ def test_indicators(tensorflow_dense_of, words):
         np.testing.assert_array_equal(actual, tensorflow_dense_of(theirs, {"w": value}))
 
 
-@few
+@many
 @given(st.lists(st.lists(st.floats(-50, 50, width=32), min_size=2, max_size=2), min_size=1))
 def test_buckets(tensorflow_dense_of, rows):
     ours, theirs = (
@@ -125,7 +125,7 @@ def _initialise(session):
     session.run(tf.compat.v1.tables_initializer())
 
 
-@few
+@many
 @given(
     word_rows,
     st.sampled_from(["sum", "mean", "sqrtn"]),
