@@ -10,8 +10,9 @@ FeatureColumn
 │   ├── NumericColumn        floats [batch, width]; also a DenseColumn
 │   └── CategoricalColumn    integer ids [batch, k], dense or ragged
 │       └── BucketizedColumn also a DenseColumn
-└── DenseColumn              floats [batch, width] for a network
-    └── IndicatorColumn, EmbeddingColumn    read the ids of a CategoricalColumn
+└── FloatColumn              floats that a layer makes, with weights if need be
+    └── DenseColumn          floats [batch, width] for a network
+        └── IndicatorColumn, EmbeddingColumn    read the ids of a CategoricalColumn
 """
 
 from __future__ import annotations
@@ -175,13 +176,13 @@ class WeightSpec:
     trainable: bool = True
 
 
-class DenseColumn(FeatureColumn):
-    """A column of floats that a network can multiply."""
+class FloatColumn(FeatureColumn):
+    """A column of floats that a layer makes of a transformed tensor, with weights if need be."""
 
     @property
     @abc.abstractmethod
     def width(self) -> int:
-        """The number of floats per row."""
+        """The number of floats per row; of a sequence, per step."""
 
     @property
     @abc.abstractmethod
@@ -190,9 +191,13 @@ class DenseColumn(FeatureColumn):
 
     @abc.abstractmethod
     def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
-        """Returns float32 `[batch, width]`.
+        """Returns float32 `[batch, width]`; of a sequence, `[batch, time, width]`.
 
         Args:
             transformed: the transformed tensor of `source`.
             weights: one `tf.Variable` for each of `weight_specs`.
         """
+
+
+class DenseColumn(FloatColumn):
+    """A column of floats, `[batch, width]`, that a network can multiply."""

@@ -105,9 +105,7 @@ class FusedLayout:
         >>> layout.logits_of_rows(table, tf.constant([[0, 3], [1, 2]])).numpy().tolist()
         [[1.0], [110.0]]
         """
-        valid = tf.cast(tf.not_equal(rows, self.sink), tf.float32)
-        looked_up = tf.nn.embedding_lookup(table, rows)
-        return tf.reduce_sum(looked_up * tf.expand_dims(valid, axis=2), axis=1)
+        return _weighted_sum(table, rows, tf.cast(tf.not_equal(rows, self.sink), tf.float32))
 
     def logits(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
         """Looks the ids of all columns up and adds what each column combines.
@@ -137,8 +135,7 @@ class FusedLayout:
             owner = np.repeat(np.arange(len(widths)), widths)
             same_column = (owner[:, np.newaxis] == owner).astype(np.float32)
             weights *= combiners.normaliser(tf.matmul(weights, same_column), combiner)
-        looked_up = tf.nn.embedding_lookup(table, rows)
-        return tf.reduce_sum(looked_up * tf.expand_dims(weights, axis=2), axis=1)
+        return _weighted_sum(table, rows, weights)
 
     def _mixed(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
         batch = _batch_size(ids[0])
@@ -158,6 +155,12 @@ class FusedLayout:
     def _place(self, ids: Tensor, starts: Any) -> tuple[Tensor, Tensor]:
         valid = ids >= 0
         return tf.where(valid, ids + starts, self.sink), tf.cast(valid, tf.float32)
+
+
+def _weighted_sum(table: Any, rows: Tensor, weights: Tensor) -> Tensor:
+    """Returns the sum over k of rows of a table, `[batch, units]`; both are `[batch, k]`."""
+    looked_up = tf.nn.embedding_lookup(table, rows)
+    return tf.reduce_sum(looked_up * tf.expand_dims(weights, axis=2), axis=1)
 
 
 def _batch_size(ids: Tensor) -> Tensor:

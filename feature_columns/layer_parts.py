@@ -9,8 +9,7 @@ from typing import Any
 import keras
 
 from feature_columns.aliases import Features, Tensor
-from feature_columns.base import DenseColumn, FeatureColumn, WeightSpec
-from feature_columns.sequence_base import SequenceDenseColumn
+from feature_columns.base import FeatureColumn, FloatColumn, WeightSpec
 
 
 @contextlib.contextmanager
@@ -38,9 +37,7 @@ def make_weight(spec: WeightSpec) -> Any:
     )
 
 
-def make_column_weights(
-    columns: Iterable[DenseColumn | SequenceDenseColumn],
-) -> tuple[tuple[Any, ...], ...]:
+def make_column_weights(columns: Iterable[FloatColumn]) -> tuple[tuple[Any, ...], ...]:
     """Makes the weights that dense columns need, each in the scope of its column."""
     made = []
     for column in columns:
@@ -50,9 +47,7 @@ def make_column_weights(
 
 
 def represent(
-    columns: Sequence[DenseColumn | SequenceDenseColumn],
-    weights: Sequence[Sequence[Any]],
-    transformed: Features,
+    columns: Sequence[FloatColumn], weights: Sequence[Sequence[Any]], transformed: Features
 ) -> list[Tensor]:
     """Returns float32 `[batch, width]`, or `[batch, time, width]`, for each column."""
     return [

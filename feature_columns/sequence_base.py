@@ -7,43 +7,23 @@ FeatureColumn
 ├── SourceColumn
 │   ├── SequenceNumericColumn        floats [batch, time, width + 1]; also a SequenceDenseColumn
 │   └── SequenceCategoricalColumn    ids [batch, time, k]
-└── SequenceDenseColumn              floats [batch, time, width] for a recurrent network
-    └── EachStepColumn               an indicator or embedding of each step's ids
+└── FloatColumn
+    └── SequenceDenseColumn          floats [batch, time, width] for a recurrent network
+        └── EachStepColumn           an indicator or embedding of each step's ids
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from feature_columns.aliases import Tensor
-from feature_columns.base import FeatureColumn, WeightSpec
+from feature_columns.base import FloatColumn
 
 
-class SequenceDenseColumn(FeatureColumn):
-    """A column of floats for each step of a sequence."""
-
-    @property
-    @abc.abstractmethod
-    def width(self) -> int:
-        """The number of floats per step."""
-
-    @property
-    @abc.abstractmethod
-    def weight_specs(self) -> tuple[WeightSpec, ...]:
-        """The weights that `represent` reads, in order."""
-
-    @abc.abstractmethod
-    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
-        """Returns float32 `[batch, time, width]`.
-
-        Args:
-            transformed: the transformed tensor of `source`.
-            weights: one `tf.Variable` for each of `weight_specs`.
-        """
+class SequenceDenseColumn(FloatColumn):
+    """A column of floats for each step of a sequence, `[batch, time, width]`."""
 
     @abc.abstractmethod
     def lengths(self, transformed: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Checks of the columns that a premade model is given."""
+"""Checks of the columns and of the features that a premade model is given."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ def checked_columns(columns: Any, argument: str) -> list[fc.FeatureColumn]:
                 f"{type(column).__name__}: {column!r}."
             )
     return columns
+
+
+def check_named(features: Any) -> None:
+    """Raises a ValueError unless features are a dictionary."""
+    if not isinstance(features, Mapping):
+        raise ValueError(
+            "features should be a dictionary of `Tensor`s by feature name. Given type: "
+            f"{type(features).__name__}. Return ({{'x': x}}, labels) from input_fn."
+        )

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 import feature_columns as fc
 from estimators import EstimatorSpec, Head, ModeKeys, Part, group, minimize
-from premade.networks import BaselineModel, LinearModel
+from premade.columns import check_named
+from premade.networks import LinearModel
 
 Tensor = Any
 
@@ -45,11 +46,7 @@ class Preprocess:
     @tf.autograph.experimental.do_not_convert  # there is nothing to convert
     def __call__(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns what the networks and the head read of a batch of raw features."""
-        if not isinstance(features, Mapping):
-            raise ValueError(
-                "features should be a dictionary of `Tensor`s by feature name. Given type: "
-                f"{type(features).__name__}. Return ({{'x': x}}, labels) from input_fn."
-            )
+        check_named(features)
         wanted = features if self.passed_on is None else self.passed_on
         kept = {key: features[key] for key in wanted if key in features}
         return {**kept, **self.transform(features)}
@@ -77,7 +74,9 @@ def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:
 
     def model_fn(features: Mapping[str, Tensor], labels: Any, mode: str) -> EstimatorSpec:
         networks = [tower.network(head.logits_dimension) for tower in towers]
-        logits = sum(_logits(network, features, mode) for network in networks)
+        is_training = mode == ModeKeys.TRAIN
+        # A network without a use for `training` is not given it by Keras.
+        logits = sum(network(features, training=is_training) for network in networks)
 
         def train_op(loss: Tensor) -> Any:
             return group(
@@ -94,19 +93,12 @@ def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:
                 )
             )
 
-        is_training = mode == ModeKeys.TRAIN
         spec = head.create_estimator_spec(
             features, mode, logits, labels, train_op_fn=train_op if is_training else None
         )
         return dataclasses.replace(spec, saved_parts=_saved_parts(networks))
 
     return model_fn
-
-
-def _logits(network: Any, features: Mapping[str, Tensor], mode: str) -> Tensor:
-    if isinstance(network, LinearModel | BaselineModel):
-        return network(features)
-    return network(features, training=mode == ModeKeys.TRAIN)
 
 
 def _saved_parts(networks: Iterable[Any]) -> list[tuple[Any, tuple[Part, ...]]]:

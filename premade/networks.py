@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 import feature_columns as fc
+from premade.columns import check_named
 from premade.input_dense import InputDense
 
 Tensor = Any
@@ -188,11 +189,7 @@ class BaselineModel(keras.Model):
 
 
 def _batch_size(features: Mapping[str, Tensor]) -> Tensor:
-    if not isinstance(features, Mapping):
-        raise ValueError(
-            "features should be a dictionary of `Tensor`s by feature name. Given type: "
-            f"{type(features).__name__}. Return ({{'x': x}}, labels) from input_fn."
-        )
+    check_named(features)
     rows = {key: _rows(each) for key, each in features.items() if each.shape.rank != 0}
     if not rows:
         raise ValueError(

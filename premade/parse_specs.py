@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 import feature_columns as fc
+from feature_columns.numeric import NumericColumn
 from feature_columns.old_columns import converted
 
 
@@ -80,7 +81,7 @@ def _spec(columns: Iterable[Any], label_key: str, label: Any, weight_column: Any
     if isinstance(weight_column, str):
         weight_column = fc.numeric_column(weight_column)
     weight_column = converted(weight_column)
-    if not isinstance(weight_column, type(fc.numeric_column("weight"))):
+    if not isinstance(weight_column, NumericColumn):
         raise TypeError(
             "weight_column must be the name of a feature or a numeric_column, got "
             f"{type(weight_column).__name__}: {weight_column!r}."
