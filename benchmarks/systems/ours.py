@@ -11,7 +11,6 @@ import numpy as np
 import feature_columns as fc
 from benchmarks import census
 from benchmarks.protocol import Answer, serve
-from benchmarks.stopwatch import Stopwatch
 from benchmarks.systems.settings import (
     Settings,
     read_settings,
@@ -19,31 +18,13 @@ from benchmarks.systems.settings import (
     timed,
     versions,
 )
-from estimators import Estimator, Hook, RunConfig, inputs
+from benchmarks.ticks import Ticks
+from estimators import Estimator, RunConfig, inputs
 from premade import DNNLinearCombinedClassifier, LinearClassifier
 
 _RANDOM = "linear, random keys"
 _RANDOM_COLUMNS = ("first", "second")
 _RANDOM_KEYS = 50_000
-
-
-class _Ticks(Hook):
-    """Tells a stopwatch of the steps, and ends the run when it has seen enough.
-
-    After the first step it looks when others do: every 100 steps, by default, a line is logged.
-    """
-
-    every_call = True
-
-    def __init__(self, watch: Stopwatch) -> None:
-        self._watch = watch
-
-    def due(self, step: int) -> int | None:
-        return step + 1 if self._watch.first_tick_at is None else None
-
-    def after(self, run: Any, outputs: Any) -> None:
-        if self._watch.tick(outputs.step):
-            run.request_stop("enough is measured")
 
 
 class Ours:
@@ -59,13 +40,13 @@ class Ours:
     def first_step(self, batch: int) -> Answer:
         """Seconds from making an Estimator to the end of its first step."""
         return secs_to_first_tick(
-            lambda watch: self._new_classifier().train(self._train_input(batch), [_Ticks(watch)])
+            lambda watch: self._new_classifier().train(self._train_input(batch), [Ticks(watch)])
         )
 
     def train(self, batch: int) -> Answer:
         """Steps per second of training."""
         watch = self._settings.stopwatch()
-        self._classifier(batch).train(self._train_input(batch), [_Ticks(watch)])
+        self._classifier(batch).train(self._train_input(batch), [Ticks(watch)])
         return {"steps_per_sec": watch.steps_per_sec}
 
     def evaluate(self, batch: int) -> Answer:
@@ -93,7 +74,7 @@ class Ours:
         watch = self._settings.stopwatch()
         of_rows = model != _RANDOM
         data = self._train_input(batch) if of_rows else self._random_input(batch)
-        self._table_model(buckets, model).train(data, [_Ticks(watch)])
+        self._table_model(buckets, model).train(data, [Ticks(watch)])
         return {"steps_per_sec": watch.steps_per_sec}
 
     @functools.cache  # noqa: B019 one object for the life of the process
