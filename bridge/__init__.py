@@ -1,12 +1,22 @@
-"""Keras models as Estimators, and back: not here yet; this package holds no names.
+"""Keras models as Estimators, and back.
 
-Until it does, build the Keras model in the body of a `model_fn`, and call it there. Its weights
-are kept between calls by their names, like every other variable:
+Synopsis::
 
-    def model_fn(features, labels, mode):
-        model = keras.Sequential([keras.layers.Dense(64, "relu"), keras.layers.Dense(1)])
-        logits = model(features["x"], training=mode == estimators.ModeKeys.TRAIN)
-        ...
+    import keras
+    import bridge
 
-The networks of the premade estimators are plain Keras models already: `premade.WideDeepModel`.
+    model = keras.Sequential([keras.Input([10], name="x"), keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+
+    estimator = bridge.model_to_estimator(model, model_dir="model")
+    estimator.train(input_fn, max_steps=1000)
+    estimator.evaluate(eval_input_fn)
+    trained = bridge.to_keras(estimator)
 """
+
+from bridge.model_to_estimator import KerasEstimator as KerasEstimator
+from bridge.model_to_estimator import model_to_estimator as model_to_estimator
+from bridge.to_keras import load_weights as load_weights
+from bridge.to_keras import to_keras as to_keras
+
+__all__ = ["KerasEstimator", "load_weights", "model_to_estimator", "to_keras"]

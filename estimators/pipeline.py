@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -14,6 +14,23 @@ from estimators.old_iterators import OldIterators
 from estimators.spec import ModeKeys
 
 _MOST_ROWS_AT_ONCE = 1_000_000
+
+
+class WeightedLabels(NamedTuple):
+    """Labels of a dataset whose elements have weights as their third part, as Keras takes them.
+
+    Attributes:
+        labels: as without weights.
+        sample_weight: for a `model_fn` that names `sample_weight`.
+    """
+
+    labels: Labels
+    sample_weight: Any
+
+
+def split_weighted(labels: Labels) -> tuple[Labels, Any]:
+    """Returns labels, and their weights or None."""
+    return tuple(labels) if isinstance(labels, WeightedLabels) else (labels, None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,13 +134,15 @@ def _as_dataset(data: Any, mode: str) -> Dataset:
         data = tf.data.Dataset.from_tensors(_pair(data)).repeat()
     structure = data.element_spec
     if isinstance(structure, list | tuple) and not hasattr(structure, "_fields"):
-        if len(structure) not in (1, 2):
+        if len(structure) not in (1, 2, 3):
             raise ValueError(
-                "input_fn should return (features, labels) as a len 2 tuple. Its elements have "
-                f"{len(structure)} parts: {structure}."
+                "input_fn should return (features, labels) or (features, labels, weights). Its "
+                f"elements have {len(structure)} parts: {structure}."
             )
         if mode == ModeKeys.PREDICT:
             return data.map(lambda features, *_: (features,))
+        if len(structure) == 3:
+            return data.map(lambda features, *rest: (features, WeightedLabels(*rest)))
         return data if len(structure) == 2 else data.map(lambda features: (features,))
     return data.map(lambda features: (features,))
 

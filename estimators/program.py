@@ -19,10 +19,11 @@ from estimators import body_random, body_summaries, tracing
 from estimators.aliases import Features, Labels, ModelFn, Params, Strategy, Tensor
 from estimators.hooks import Hook, as_hook
 from estimators.optimizers import Group, Minimize, apply_minimize
+from estimators.pipeline import split_weighted
 from estimators.spec import EstimatorSpec, ModeKeys
 from estimators.variables import GLOBAL_STEP, Requests, VariableStore
 
-_OPTIONAL_ARGUMENTS = ("labels", "mode", "params", "config")
+_OPTIONAL_ARGUMENTS = ("labels", "mode", "params", "config", "sample_weight")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +67,22 @@ class ModelFnCaller:
         bound = getattr(self.model_fn, "keywords", None) or {}
         return [p.name for p in parameters if p.name not in bound and p.kind is not p.VAR_KEYWORD]
 
+    def prepare(self, features: Any, labels: Any, mode: str) -> None:
+        """Tells a `model_fn` that has a method `prepare` of what its body will be run on.
+
+        An object that outlives the run, such as a Keras metric, makes variables of its own when it
+        sees its first batch. Made here, before the body runs, they stay its own.
+
+        Args:
+            features: nested `tf.TypeSpec`.
+            labels: as features, or None.
+            mode: a `ModeKeys` value.
+        """
+        prepare = getattr(self.model_fn, "prepare", None)
+        if prepare is not None:
+            labels, weight = split_weighted(labels)
+            prepare(features, labels, mode, sample_weight=weight)
+
     def __call__(self, features: Features, labels: Labels, mode: str) -> EstimatorSpec:
         """Runs the body.
 
@@ -73,7 +90,20 @@ class ModelFnCaller:
             ValueError: it was given labels and takes none, or it returns no EstimatorSpec.
         """
         names = self._argument_names()
-        given = {"labels": labels, "mode": mode, "params": self.params, "config": self.config}
+        labels, weight = split_weighted(labels)
+        if weight is not None and "sample_weight" not in names:
+            raise ValueError(
+                "input_fn returns (features, labels, weights), and model_fn does not take "
+                "`sample_weight`. Put the weights into the features, and name them in the "
+                "`weight_column` of the model or head."
+            )
+        given = {
+            "labels": labels,
+            "mode": mode,
+            "params": self.params,
+            "config": self.config,
+            "sample_weight": weight,
+        }
         if labels is not None and "labels" not in names:
             raise ValueError("model_fn does not take labels, but input_fn returns labels.")
         # By name, because a partial may have bound an argument in front of it.
@@ -168,13 +198,14 @@ class Program:
         Returns:
             What was learned; also kept as `bound`.
         """
+        self._caller.prepare(*element_spec, self._mode)
         requests = Requests(self._mode, may_create=True)
         known = set(self._store.names)
         graph = tracing.FuncGraph(f"abstract_{self._mode}")
         kept: list[tuple[EstimatorSpec, tuple[Hook, ...]]] = []
         watched = body_summaries.watched() if self._summaries else body_summaries.silenced()
         with graph.as_default():
-            features, labels = (_placeholders(spec) for spec in element_spec)
+            features, labels = (tracing.placeholders(spec) for spec in element_spec)
             with self._serving(requests), watched:
                 outputs = self._run_body(features, labels, requests, fetches, kept.append)
             outputs = tf.nest.map_structure(self._first, outputs)
@@ -313,15 +344,6 @@ class Program:
         step = self._store[GLOBAL_STEP]
         handles = [component.handle for component in getattr(step, "values", (step,))]
         return any(any(h is handle for h in handles) for handle in tracing.assigned_handles(graph))
-
-
-def _placeholders(spec: Any) -> Any:
-    """Returns symbolic inputs of a nested structure of specs; of None, None."""
-    if spec is None:
-        return None
-    components = tf.nest.flatten(spec, expand_composites=True)
-    tensors = [tf.compat.v1.placeholder(c.dtype, c.shape) for c in components]
-    return tf.nest.pack_sequence_as(spec, tensors, expand_composites=True)
 
 
 def _hooks_of(spec: EstimatorSpec) -> Sequence[Any]:

@@ -61,6 +61,15 @@ def next_in_this_thread(iterator: Any) -> Any:
     return structure.from_compatible_tensor_list(iterator.element_spec, components)
 
 
+def placeholders(spec: Any) -> Any:
+    """Returns symbolic inputs of a nested structure of specs; of None, None."""
+    if spec is None:
+        return None
+    components = tf.nest.flatten(spec, expand_composites=True)
+    tensors = [tf.compat.v1.placeholder(c.dtype, c.shape) for c in components]
+    return tf.nest.pack_sequence_as(spec, tensors, expand_composites=True)
+
+
 class KerasScope:
     """Keras as if the process had just started, but with the caller's settings.
 
@@ -88,17 +97,21 @@ class KerasScope:
 
 
 @contextlib.contextmanager
-def fresh_collections(global_step: Variable) -> Iterator[Any]:
+def fresh_collections(global_step: Variable | None) -> Iterator[Any]:
     """Gives the present graph empty collections, but for the global step; yields the graph.
 
     Function graphs share their collections with the graphs around them, so that without this the
     trainable variables of every earlier trace would be found by `minimize`, and variable scopes
     would count up (`kernel/Adam_2`).
+
+    Args:
+        global_step: that of the run; None leaves its collection empty too.
     """
     graph = ops.get_default_graph()
     before = graph._collections
     graph._collections = {}
-    graph.add_to_collection(tf.compat.v1.GraphKeys.GLOBAL_STEP, global_step)
+    if global_step is not None:
+        graph.add_to_collection(tf.compat.v1.GraphKeys.GLOBAL_STEP, global_step)
     try:
         yield graph
     finally:

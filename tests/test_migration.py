@@ -23,6 +23,7 @@ PACKAGES = (
     "estimators.export",
     "estimators.inputs",
     "feature_columns",
+    "bridge",
     "premade",
 )
 
