@@ -56,6 +56,7 @@ def model_to_estimator(
     *,
     weight_column: str | None = None,
     class_weight: Mapping[int, float] | None = None,
+    row_wise: bool = False,
 ) -> KerasEstimator:
     """Makes an Estimator of a compiled Keras 3 model.
 
@@ -81,6 +82,10 @@ def model_to_estimator(
         weight_column: name of the feature that holds the weight of each example. The third part of
             the elements of a dataset is taken for weights too.
         class_weight: weight of each class by its number, as in `fit`.
+        row_wise: update of a looked-up table (an Embedding) only the rows that a batch reads, and
+            rightly where an id repeats in it: for tables that are large. The optimizer is then the
+            equal one of `estimators.optimizers`: SGD, Adam, Adagrad, RMSprop and Ftrl have one. By
+            default the very optimizer runs, which updates whole tables, with the numbers of `fit`.
 
     Returns:
         The Estimator. Features may be a tensor or a dict by input name, labels a tensor or a dict
@@ -110,6 +115,6 @@ def model_to_estimator(
     checks.check_outputs(export_outputs, outputs)
     batches = Batches(internals.inputs_of(model), outputs, weight_column, class_weight)
     weights = Weights.of(model)
-    update = updates.of(model.optimizer, weights)
+    update = updates.of(model.optimizer, weights, row_wise=row_wise)
     model_fn = KerasModelFn(model, batches, weights, update, metric_names_map, export_outputs)
     return KerasEstimator(model_fn, model_dir=model_dir, config=config)

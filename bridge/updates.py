@@ -15,7 +15,6 @@ import tensorflow as tf
 from bridge import internals, names
 from bridge.lending import Held, Weights
 from estimators import Hook, minimize, optimizers
-from estimators.optimizers import conversion
 
 Tensor = Any
 Variable = Any
@@ -116,6 +115,10 @@ class RowWise(Update):
 class AsItIs(Update):
     """By the Keras optimizer itself, its slots lent like the variables of the model.
 
+    It gives the numbers of `fit` to the last bit, also where they are doubtful: the gradient of a
+    looked-up table has several rows for an id that repeats in a batch, and Keras 3 squares each
+    where it should square their sum.
+
     Attributes:
         optimizer: any optimizer of Keras.
         weights: what it moves.
@@ -140,8 +143,8 @@ class AsItIs(Update):
         def update() -> None:
             adapter = optimizers.KerasOptimizer(self.optimizer)
             with lender.lent(held, lambda each: step.lent[each.name], optimizers=parts):
-                gradients = adapter.compute_gradients(step.loss, variables, step.tape)
-                adapter.apply_gradients(gradients)
+                pairs = adapter.compute_gradients(step.loss, variables, step.tape)
+                self.optimizer.apply(*map(list, zip(*pairs, strict=True)))
 
         return update
 
@@ -220,17 +223,25 @@ def optimizer_state(
     return tuple(held)
 
 
-def of(optimizer: keras.optimizers.Optimizer | None, weights: Weights) -> Update:
-    """Returns the best way to apply an optimizer.
+def of(optimizer: keras.optimizers.Optimizer | None, weights: Weights, *, row_wise: bool) -> Update:
+    """Returns how to apply an optimizer.
 
     Args:
         optimizer: as compiled.
         weights: what it moves.
+        row_wise: see `RowWise`.
+
+    Raises:
+        ValueError: `row_wise` is asked of an optimizer that has no such equal, or has taken steps.
     """
     if optimizer is None:
         return NoUpdate()
-    # An optimizer that has taken steps goes on from its slots, which only it can read.
-    is_fresh = not optimizer.built or int(optimizer.iterations) == 0
-    if is_fresh and conversion.is_convertible(optimizer):
-        return RowWise(optimizer, weights)
-    return AsItIs(optimizer, weights)
+    if not row_wise:
+        return AsItIs(optimizer, weights)
+    optimizers.convert(optimizer)  # Raises where there is no equal.
+    if optimizer.built and int(optimizer.iterations) > 0:
+        raise ValueError(
+            f"The optimizer {optimizer.name!r} has taken steps, and its slots are not those of a "
+            "row-wise optimizer. Compile the model with a new one, or leave `row_wise` out."
+        )
+    return RowWise(optimizer, weights)

@@ -136,8 +136,8 @@ def _as_dataset(data: Any, mode: str) -> Dataset:
     if isinstance(structure, list | tuple) and not hasattr(structure, "_fields"):
         if len(structure) not in (1, 2, 3):
             raise ValueError(
-                "input_fn should return (features, labels) or (features, labels, weights). Its "
-                f"elements have {len(structure)} parts: {structure}."
+                "input_fn should return (features, labels) as a len 2 tuple, or with weights as a "
+                f"third part. Its elements have {len(structure)} parts: {structure}."
             )
         if mode == ModeKeys.PREDICT:
             return data.map(lambda features, *_: (features,))

@@ -53,7 +53,7 @@ class KerasOptimizer(Optimizer):
         return gradient_ops.differentiate(loss, variables, tape=tape, seed=seed)
 
     def apply_gradients(
-        self, gradients: Sequence[GradientAndVariable], context: UpdateContext | None = None
+        self, gradients: Sequence[GradientAndVariable], context: UpdateContext
     ) -> None:
         """See `Optimizer.apply_gradients`."""
         del context

@@ -81,6 +81,42 @@ def test_trains_evaluates_and_predicts_as_keras_does(compare, rows, optimizer):
     np.testing.assert_allclose(predicted, fitted.predict(rows[0], verbose=0), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "rmsprop", "adagrad", "ftrl"])
+def test_row_wise_optimizers_give_the_numbers_of_fit_on_dense_gradients(compare, rows, name):
+    _, estimator = compare(
+        lambda: classifier(OPTIMIZERS[name]()), lambda: batches(*rows), rtol=1e-4, row_wise=True
+    )
+    names = estimator.get_variable_names()
+    assert any(name.startswith("training/") and name.endswith("/learning_rate") for name in names)
+
+
+def test_row_wise_optimizers_leave_rows_alone_that_are_not_read(config):
+    def made():
+        model = keras.Sequential(
+            [keras.Input([2], dtype="int32"), keras.layers.Embedding(5, 1), keras.layers.Flatten()]
+        )
+        model.compile(keras.optimizers.Adagrad(0.1), "mse")
+        return model
+
+    ids, labels = np.array([[1, 1], [3, 1]]), np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    model = made()
+    before = model.get_weights()[0]
+    estimator = model_to_estimator(model, config=config, row_wise=True)
+    estimator.train(lambda: batches(ids, labels), steps=1)
+    after = estimator.get_variable_value("sequential/embedding/embeddings")
+    # Adagrad by hand: the gradient of a row is the sum over its places, squared once.
+    gradient = np.zeros_like(before)
+    np.add.at(gradient, ids.ravel(), ((before[ids, 0] - labels) / 2.0).reshape(-1, 1))
+    expected = before - 0.1 * gradient / np.sqrt(0.1 + gradient**2 + 1e-7)
+    np.testing.assert_allclose(after, expected, rtol=1e-5)
+    np.testing.assert_array_equal(after[[0, 2, 4]], before[[0, 2, 4]])
+
+
+def test_row_wise_is_refused_where_there_is_no_equal():
+    with pytest.raises(ValueError, match="Lion as configured has no row-wise"):
+        model_to_estimator(classifier(OPTIMIZERS["lion"]()), row_wise=True)
+
+
 @pytest.mark.parametrize("name", ["sgd", "adam", "averages", "accumulation"])
 def test_runs_a_custom_train_step(compare, rows, name):
     def make():

@@ -10,10 +10,18 @@ import tensorflow as tf
 
 from estimators import Estimator, EstimatorSpec, ModeKeys, RunConfig
 from estimators.inputs import numpy_input_fn
-from estimators.pipeline import Pipeline, element_spec, is_empty, is_infinite, split
+from estimators.pipeline import (
+    Pipeline,
+    WeightedLabels,
+    element_spec,
+    is_empty,
+    is_infinite,
+    split,
+)
 
 X, Y = {"x": tf.constant([[1.0], [2.0]])}, tf.constant([3.0, 4.0])
 ROWS = tf.data.Dataset.from_tensors((X, Y))
+NOT_TWO = r"should return \(features, labels\) as a len 2 tuple"
 
 
 @pytest.fixture
@@ -94,12 +102,22 @@ def test_what_comes_out(pipeline, data, has_labels):
     assert element_spec(predicted) == (features_spec, None)
 
 
+def test_a_third_part_is_weights(pipeline):
+    data = ROWS.map(lambda features, labels: (features, labels, 2.0 * tf.ones([2])))
+    _, labels = next(iter(pipeline.dataset(lambda: data, ModeKeys.TRAIN)))
+    assert isinstance(labels, WeightedLabels)
+    assert labels.sample_weight.numpy().tolist() == [2.0, 2.0]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (None, "`input_fn` returned None"),
         ((X, Y, Y), r"should return \(features, labels\) as a len 2 tuple"),
-        (ROWS.map(lambda f, y: (f, y, y)), r"should return \(features, labels\) as a len 2 tuple"),
+        (
+            ROWS.map(lambda f, y: (f, y, y, y)),
+            r"should return \(features, labels\) as a len 2 tuple",
+        ),
     ],
 )
 def test_what_is_no_data(pipeline, data, message):
@@ -194,3 +212,12 @@ def test_a_shuffle_without_a_seed_follows_the_runs(line):
 
     assert order(1) == order(1)
     assert order(1) != order(2)
+
+
+def test_weights_are_refused_where_model_fn_does_not_take_them():
+    def model_fn(features, labels, mode):
+        raise AssertionError("it is not called")
+
+    data = ROWS.map(lambda features, labels: (features, labels, labels))
+    with pytest.raises(ValueError, match="does not take `sample_weight`"):
+        Estimator(model_fn).evaluate(lambda: data)
