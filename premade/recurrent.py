@@ -1,8 +1,10 @@
 """The network under the recurrent estimators, and the Keras layers that it is made of.
 
-Its variables have tf.estimator's names on disk: `rnn_model/rnn/kernel` for a number of units,
-`rnn_model/rnn/lstm_cell/kernel` for a list of one, and
-`rnn_model/rnn/stacked_rnn_cells/lstm_cell_1/kernel` for the second of several.
+Its variables have tf.estimator's names on disk: `rnn_model/lstm/lstm_cell/kernel` for a number of
+units, `rnn_model/rnn/lstm_cell/kernel` for a list of one, and
+`rnn_model/rnn/stacked_rnn_cells/lstm_cell_1/kernel` for the second of several. Embeddings are not
+below the model: `sequence_features/<column>/embedding_weights`, and `dense_features/...` for those
+of the context.
 """
 
 from __future__ import annotations
@@ -62,6 +64,10 @@ class RNNModel(keras.Model):
         self.context = fc.DenseFeatures(context, name="dense_features") if context else None
         self.rnn = rnn
         self.logits = keras.layers.Dense(units, name="logits")
+        # Here, outside of the model's scope, because their weights have no part of it on disk.
+        self.sequence.build()
+        if self.context is not None:
+            self.context.build()
 
     def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
         """Returns logits `[batch, units]` of raw or transformed features."""
@@ -72,18 +78,8 @@ class RNNModel(keras.Model):
         if self.context is not None:
             context = self.context(features)[:, tf.newaxis, :]
             steps = tf.concat([steps, tf.repeat(context, time, axis=1)], axis=2)
-        self._name_weights(steps.shape[2])
         mask = tf.sequence_mask(lengths, time)
         return self.logits(self.rnn(steps, mask=mask, training=training))
-
-    def _name_weights(self, width: int) -> None:
-        """Makes the weights of a cell that has the name of its layer right below the model.
-
-        Keras would give them the names of both, `rnn/rnn/kernel`.
-        """
-        cell = getattr(self.rnn, "cell", None)
-        if cell is not None and not cell.built and cell.name == self.rnn.name:
-            cell.build((None, width))
 
 
 def checked_maker(
@@ -125,15 +121,9 @@ def checked_maker(
             f"Given: {units!r}. Or give rnn_cell_fn."
         )
     if isinstance(units, int) and isinstance(cell_type, str):
-        return lambda: _layer(cell_type, units)
+        # A layer of its own runs as one kernel where there is one.
+        return lambda: LAYERS[cell_type](units, name=cell_type)
     return lambda: keras.layers.RNN(_cell(cell_type, sizes), name="rnn")
-
-
-def _layer(cell_type: str, units: int) -> Any:
-    """Makes a layer of its own, which runs as one kernel where there is one."""
-    layer = LAYERS[cell_type](units, name="rnn")
-    layer.cell.name = layer.name
-    return layer
 
 
 def _cell(cell_type: Any, sizes: Sequence[int]) -> Any:

@@ -2,7 +2,8 @@
 
 Each file holds the columns and arguments of a premade estimator, rows, variables at the beginning
 and at the end, the loss of every step, evaluation metrics and predictions. Nothing in them was made
-by this project.
+by this project. The features that a file lists as `sequences` have a list of steps in each row; its
+`note` says how tf.estimator was given them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def _column(made, about):
         return fc.categorical_column_with_vocabulary_list(key, about["vocabulary"], **options)
     if kind == "hash_bucket":
         return fc.categorical_column_with_hash_bucket(key, about["hash_bucket_size"])
+    if kind.startswith("sequence_"):
+        return _sequence_column(kind, key, about)
     if kind == "crossed":
         keys = [
             made[name.removeprefix("column:")] if name.startswith("column:") else name
@@ -47,6 +50,18 @@ def _column(made, about):
         return fc.embedding_column(source, about["dimension"])
     if kind == "indicator":
         return fc.indicator_column(source)
+    raise ValueError(about)
+
+
+def _sequence_column(kind, key, about):
+    if kind == "sequence_numeric":
+        return fc.sequence_numeric_column(key)
+    if kind == "sequence_hash_bucket":
+        size = about["hash_bucket_size"]
+        return fc.sequence_categorical_column_with_hash_bucket(key, size)
+    if kind == "sequence_vocabulary_list":
+        words = about["vocabulary"]
+        return fc.sequence_categorical_column_with_vocabulary_list(key, words)
     raise ValueError(about)
 
 
@@ -107,14 +122,15 @@ class Recording:
         return self._rows("eval_features", "eval_labels").batch(self["batch_size"])
 
     def _rows(self, features, labels):
-        columns = {
-            key: np.array(values) if isinstance(values[0], str) else np.array(values, np.float32)
-            for key, values in self[features].items()
-        }
-        labels = np.array(self[labels])
-        if labels.dtype == np.float64:
-            labels = labels.astype(np.float32)
+        columns = {key: self._tensor(key, values) for key, values in self[features].items()}
+        labels = self._tensor("labels", self[labels])
         return tf.data.Dataset.from_tensor_slices((columns, labels))
+
+    def _tensor(self, key, rows):
+        if key in self._recorded.get("sequences", ()):
+            return tf.ragged.constant(rows)
+        rows = np.array(rows)
+        return rows.astype(np.float32) if rows.dtype == np.float64 else rows
 
 
 @pytest.fixture(params=sorted(path.stem for path in RECORDED.glob("*.json")))
@@ -125,6 +141,17 @@ def recording(request):
 @pytest.fixture
 def losses():
     return Losses()
+
+
+@pytest.fixture
+def names_of():
+    """Returns the names in a checkpoint, without the seeds that layers of Keras 3 hold."""
+
+    def names_of(estimator):
+        names = estimator.get_variable_names()
+        return [name for name in names if not name.endswith("seed_generator_state")]
+
+    return names_of
 
 
 @pytest.fixture

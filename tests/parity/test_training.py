@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 
-def test_losses_variables_metrics_and_predictions(recording, losses, equal, tmp_path):
+def test_losses_variables_metrics_and_predictions(recording, losses, equal, names_of, tmp_path):
     estimator = recording.estimator(recording.start(tmp_path))
 
     estimator.train(recording.train_input(), hooks=[losses], max_steps=recording["steps"])
 
     equal(losses.seen, recording["loss_by_step"], "losses")
     final = recording["final_variables"]
-    assert estimator.get_variable_names() == sorted(final)
+    assert names_of(estimator) == sorted(final)
     for name, value in final.items():
         equal(estimator.get_variable_value(name), value, name)
     metrics = estimator.evaluate(recording.eval_input)
