@@ -45,6 +45,7 @@ from estimators.heads import MultiHead as MultiHead
 from estimators.heads import MultiLabelHead as MultiLabelHead
 from estimators.heads import PoissonRegressionHead as PoissonRegressionHead
 from estimators.heads import RegressionHead as RegressionHead
+from estimators.heads import SequentialHeadWrapper as SequentialHeadWrapper
 from estimators.hooks import CheckpointSaverHook as CheckpointSaverHook
 from estimators.hooks import CheckpointSaverListener as CheckpointSaverListener
 from estimators.hooks import FeedFnHook as FeedFnHook
@@ -123,6 +124,7 @@ __all__ = [
     "RegressionHead",
     "RunConfig",
     "SecondOrStepTimer",
+    "SequentialHeadWrapper",
     "SessionRunArgs",
     "SessionRunContext",
     "SessionRunHook",

@@ -90,6 +90,24 @@ class SequenceFeatures(keras.layers.Layer):
         with tf.control_dependencies(self._check_agreement(parts, lengths)):
             return tf.concat(parts, axis=2), tf.identity(lengths[0])
 
+    def mask(self, features: Features) -> Tensor:
+        """Returns which steps of the output are there, and do not only fill up the batch.
+
+        Args:
+            features: raw or transformed features by key.
+
+        Returns:
+            bool `[batch, time]`.
+
+        >>> import feature_columns as fc
+        >>> layer = SequenceFeatures([fc.sequence_numeric_column("size")])
+        >>> layer.mask({"size": tf.ragged.constant([[1.5, 2.5], [3.5]])}).numpy().tolist()
+        [[True, True], [True, False]]
+        """
+        column = self._columns[0]  # All have the same steps: `call` checks it.
+        steps = self._transform(features)[column.source.transformed_key]
+        return tf.sequence_mask(column.lengths(steps), tf.shape(steps)[1])
+
     def _check_agreement(self, parts: Sequence[Tensor], lengths: Sequence[Tensor]) -> list[Any]:
         """Returns the checks that the columns have the same steps, as operations of a graph."""
         first = self._columns[0].name

@@ -9,7 +9,15 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 import feature_columns as fc
-from estimators import EstimatorSpec, Head, ModeKeys, Part, group, minimize
+from estimators import (
+    EstimatorSpec,
+    Head,
+    ModeKeys,
+    Part,
+    SequentialHeadWrapper,
+    group,
+    minimize,
+)
 from premade.columns import check_named
 from premade.networks import LinearModel
 
@@ -93,12 +101,22 @@ def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:
                 )
             )
 
+        features = _with_mask(features, head, networks)
         spec = head.create_estimator_spec(
             features, mode, logits, labels, train_op_fn=train_op if is_training else None
         )
         return dataclasses.replace(spec, saved_parts=_saved_parts(networks))
 
     return model_fn
+
+
+def _with_mask(
+    features: Mapping[str, Tensor], head: Head, networks: Sequence[Any]
+) -> Mapping[str, Tensor]:
+    """Adds the mask that a head of each step reads, unless the input has one of its own."""
+    if not isinstance(head, SequentialHeadWrapper) or head.input_sequence_mask_key in features:
+        return features
+    return {**features, head.input_sequence_mask_key: networks[0].compute_mask(features)}
 
 
 def _saved_parts(networks: Iterable[Any]) -> list[tuple[Any, tuple[Part, ...]]]:

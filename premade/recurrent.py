@@ -29,13 +29,18 @@ CELLS = {
 
 @keras.saving.register_keras_serializable("premade")
 class RNNModel(keras.Model):
-    """A recurrent network over sequence columns, `[batch, units]`.
+    """A recurrent network over sequence columns, `[batch, units]` or `[batch, time, units]`.
 
-    The output of the last step of each sequence, then a dense layer. Context columns, which have
-    one value per example, join the input of every step, after the sequence columns.
+    The output of the last step of each sequence, or of every step, then a dense layer. Context
+    columns, which have one value per example, join the input of every step, after the sequence
+    columns.
+
+    Where every step has an output, `compute_mask` says which steps are there, and Keras leaves the
+    others out of losses and metrics.
 
     Args:
-        rnn: a recurrent Keras layer that returns its last output.
+        rnn: a recurrent Keras layer; the model answers for the last step, or for every step, as
+            its `return_sequences` says.
         sequence_feature_columns: dense sequence columns.
         context_feature_columns: dense columns; None is no context.
         units: number of outputs.
@@ -63,6 +68,7 @@ class RNNModel(keras.Model):
         context = list(context_feature_columns or ())
         self.context = fc.DenseFeatures(context, name="dense_features") if context else None
         self.rnn = rnn
+        self.supports_masking = rnn.return_sequences
         self.logits = keras.layers.Dense(units, name="logits")
         # Here, outside of the model's scope, because their weights have no part of it on disk.
         self.sequence.build()
@@ -70,10 +76,10 @@ class RNNModel(keras.Model):
             self.context.build()
 
     def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
-        """Returns logits `[batch, units]` of raw or transformed features."""
+        """Returns logits of raw or transformed features."""
         steps, lengths = self.sequence(features)
         # A batch of empty sequences has no steps, and a recurrent layer reads the first one.
-        steps = tf.pad(steps, [[0, 0], [0, tf.maximum(1 - tf.shape(steps)[1], 0)], [0, 0]])
+        steps = tf.pad(steps, [[0, 0], [0, _missing_step(steps)], [0, 0]])
         time = tf.shape(steps)[1]
         if self.context is not None:
             context = self.context(features)[:, tf.newaxis, :]
@@ -81,9 +87,27 @@ class RNNModel(keras.Model):
         mask = tf.sequence_mask(lengths, time)
         return self.logits(self.rnn(steps, mask=mask, training=training))
 
+    def compute_mask(
+        self, features: Mapping[str, Tensor], previous_mask: Any = None
+    ) -> Tensor | None:
+        """Returns which steps are there, bool `[batch, time]`; None where only the last answers."""
+        del previous_mask
+        if not self.rnn.return_sequences:
+            return None
+        mask = self.sequence.mask(features)
+        return tf.pad(mask, [[0, 0], [0, _missing_step(mask)]])
+
+
+def _missing_step(steps: Tensor) -> Tensor:
+    """Returns 1 if there is no step, else 0."""
+    return tf.maximum(1 - tf.shape(steps)[1], 0)
+
 
 def checked_maker(
-    units: int | Sequence[int] | None, cell_type: Any, rnn_cell_fn: Callable[[], Any] | None
+    units: int | Sequence[int] | None,
+    cell_type: Any,
+    rnn_cell_fn: Callable[[], Any] | None,
+    return_sequences: bool = False,
 ) -> Callable[[], Any]:
     """Returns a function that makes a recurrent layer.
 
@@ -92,6 +116,7 @@ def checked_maker(
         cell_type: 'simple_rnn', 'lstm', 'gru' or a class of cells that takes a size; None is
             'simple_rnn'.
         rnn_cell_fn: returns a Keras cell, instead of both.
+        return_sequences: the layer answers for every step, not only for the last one.
 
     Raises:
         ValueError: `rnn_cell_fn` and another one are given, or neither; a size is no positive
@@ -107,7 +132,9 @@ def checked_maker(
                 "units and cell_type must not be specified when using rnn_cell_fn. "
                 f"Given: units={units!r}, cell_type={cell_type!r}. The function decides both."
             )
-        return lambda: keras.layers.RNN(rnn_cell_fn(), name="rnn")
+        return lambda: keras.layers.RNN(
+            rnn_cell_fn(), return_sequences=return_sequences, name="rnn"
+        )
     cell_type = "simple_rnn" if cell_type is None else cell_type
     if not isinstance(cell_type, type) and cell_type not in CELLS:
         raise ValueError(
@@ -122,8 +149,10 @@ def checked_maker(
         )
     if isinstance(units, int) and isinstance(cell_type, str):
         # A layer of its own runs as one kernel where there is one.
-        return lambda: LAYERS[cell_type](units, name=cell_type)
-    return lambda: keras.layers.RNN(_cell(cell_type, sizes), name="rnn")
+        return lambda: LAYERS[cell_type](units, return_sequences=return_sequences, name=cell_type)
+    return lambda: keras.layers.RNN(
+        _cell(cell_type, sizes), return_sequences=return_sequences, name="rnn"
+    )
 
 
 def _cell(cell_type: Any, sizes: Sequence[int]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from estimators import Estimator, Head, RunConfig
+from estimators import Estimator, Head, RunConfig, SequentialHeadWrapper
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade import optimizers
 from premade.columns import checked_columns
@@ -15,7 +15,7 @@ from premade.recurrent import RNNModel, checked_maker
 
 
 class RNNEstimator(Estimator):
-    """A recurrent network under any head; the head gets the output of each sequence's last step.
+    """A recurrent network under any head, which gets the last output of each sequence, or all.
 
     Args:
         head: says what the logits mean.
@@ -26,15 +26,16 @@ class RNNEstimator(Estimator):
         units: size of the recurrent layer, or a list of sizes for several on top of each other.
         cell_type: 'simple_rnn', 'lstm', 'gru' or a class of Keras cells; None is 'simple_rnn'.
         rnn_cell_fn: returns a Keras cell, instead of `units` and `cell_type`.
-        return_sequences: must be False: one output per step is not supported.
+        return_sequences: answer for each step of a sequence, instead of once at its end; `head`
+            must then be a `SequentialHeadWrapper`.
         model_dir: see `Estimator`.
         optimizer: what `estimators.optimizers.get` takes; a name means a learning rate of 0.05,
             and that the gradient of each variable is clipped to the norm 5.
         config: see `Estimator`.
 
     Raises:
-        ValueError: there are no sequence columns, or `units`, `cell_type` and `rnn_cell_fn` do
-            not go together.
+        ValueError: there are no sequence columns, `units`, `cell_type` and `rnn_cell_fn` do not
+            go together, or the head and `return_sequences` do not.
 
     Example:
         >>> import feature_columns as fc
@@ -58,19 +59,14 @@ class RNNEstimator(Estimator):
         optimizer: Any = "Adagrad",
         config: RunConfig | None = None,
     ) -> None:
-        if return_sequences:
-            raise ValueError(
-                "return_sequences=True, one output per step, is not supported. Leave it out for "
-                "one output per sequence, or write a model_fn with feature_columns."
-                "SequenceFeatures."
-            )
+        _check_head(head, return_sequences)
         sequence = checked_columns(sequence_feature_columns, "sequence_feature_columns")
         context = (
             checked_columns(context_feature_columns, "context_feature_columns")
             if context_feature_columns
             else []
         )
-        make_layer = checked_maker(units, cell_type, rnn_cell_fn)
+        make_layer = checked_maker(units, cell_type, rnn_cell_fn, return_sequences)
         tower = Tower(
             lambda outputs: RNNModel(make_layer(), sequence, context, outputs),
             optimizers.for_recurrent(optimizer),
@@ -83,8 +79,22 @@ class RNNEstimator(Estimator):
         )
 
 
+def _check_head(head: Head, return_sequences: bool) -> None:
+    if isinstance(head, SequentialHeadWrapper) == bool(return_sequences):
+        return
+    if return_sequences:
+        raise ValueError(
+            "Provided head must be a SequentialHeadWrapper when `return_sequences` is set to True. "
+            f"Wrap it: SequentialHeadWrapper(head). Given: {head!r}."
+        )
+    raise ValueError(
+        "A SequentialHeadWrapper answers for each step of a sequence: set `return_sequences` to "
+        "True, or give the head that it wraps."
+    )
+
+
 class RNNClassifier(RNNEstimator):
-    """A classifier of sequences.
+    """A classifier of sequences, or of each of their steps.
 
     Args:
         sequence_feature_columns: see `RNNEstimator`.
@@ -92,7 +102,8 @@ class RNNClassifier(RNNEstimator):
         units: see `RNNEstimator`.
         cell_type: see `RNNEstimator`.
         rnn_cell_fn: see `RNNEstimator`.
-        return_sequences: must be False.
+        return_sequences: classify each step of a sequence. Labels are then `[batch, time]`, dense,
+            or sparse or ragged with one for each step; weights too.
         model_dir: see `Estimator`.
         n_classes: number of classes.
         weight_column: name of the feature that holds the weight of each example, or a numeric
@@ -100,7 +111,8 @@ class RNNClassifier(RNNEstimator):
         label_vocabulary: the classes, when labels are strings.
         optimizer: see `RNNEstimator`.
         loss_reduction: `sum_over_batch_size` or `sum`.
-        sequence_mask: has a meaning only with `return_sequences`.
+        sequence_mask: with `return_sequences`, the key of the prediction that says which steps
+            are there: see `SequentialHeadWrapper`.
         config: see `Estimator`.
 
     Example:
@@ -127,9 +139,9 @@ class RNNClassifier(RNNEstimator):
         sequence_mask: str = "sequence_mask",
         config: RunConfig | None = None,
     ) -> None:
-        del sequence_mask
+        head = class_head(n_classes, weight_column, label_vocabulary, loss_reduction)
         super().__init__(
-            class_head(n_classes, weight_column, label_vocabulary, loss_reduction),
+            SequentialHeadWrapper(head, sequence_mask) if return_sequences else head,
             sequence_feature_columns,
             context_feature_columns,
             units,

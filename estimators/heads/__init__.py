@@ -15,6 +15,7 @@ from estimators.heads.multiclass import MultiClassHead
 from estimators.heads.multilabel import MultiLabelHead
 from estimators.heads.poisson import PoissonRegressionHead
 from estimators.heads.regression import RegressionHead
+from estimators.heads.sequential import SequentialHeadWrapper
 
 __all__ = [
     "BinaryClassHead",
@@ -27,5 +28,6 @@ __all__ = [
     "PoissonRegressionHead",
     "PredictionKeys",
     "RegressionHead",
+    "SequentialHeadWrapper",
     "SignatureKeys",
 ]

@@ -93,6 +93,11 @@ class Head(abc.ABC):
         For use outside a graph, on arrays or eager tensors, before training starts.
         """
 
+    def _spec_predictions(self, features: Features, logits: Tensor) -> dict[Any, Tensor]:
+        """Returns the predictions of an `EstimatorSpec`; a head may add some of the features."""
+        del features
+        return self.predictions(logits)
+
     def create_estimator_spec(
         self,
         features: Features,
@@ -124,7 +129,7 @@ class Head(abc.ABC):
         """
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {MODES}, got {mode!r}.")
-        predictions = self.predictions(logits)
+        predictions = self._spec_predictions(features, logits)
         if mode == ModeKeys.PREDICT:
             outputs = self.export_outputs(predictions)
             return EstimatorSpec(mode, predictions=predictions, export_outputs=outputs)

@@ -50,12 +50,15 @@ def labels(kind: str) -> Any:
     """Labels `[rows, 1]` that depend on the features.
 
     Args:
-        kind: "binary", "three" classes, "count" or "real"; "several" of three, `[rows, 3]`; or
-            "named", a dict of the kinds "real" and "binary" by their names.
+        kind: "binary", "three" classes, "count" or "real"; "several" of three, `[rows, 3]`;
+            "steps", a real one for each step of "speeds", `[rows, 3]`; or "named", a dict of the
+            kinds "real" and "binary" by their names.
     """
     if kind == "named":
         return {name: labels(name) for name in ("real", "binary")}
     rows = features()
+    if kind == "steps":
+        return np.cumsum(rows["speeds"], axis=1)
     score = (rows["age"] - 40.0) / 10.0 + (rows["job"] == "smith") - rows["hours"][:, 0]
     if kind == "real":
         return score[:, np.newaxis].astype(np.float32)
@@ -248,6 +251,11 @@ def visits() -> list[Any]:
     return [fc.embedding_column(hashed, 3), fc.indicator_column(listed)]
 
 
+def speeds() -> list[Any]:
+    """Columns of a recurrent network, of which every row has as many steps."""
+    return [fc.sequence_numeric_column("speeds")]
+
+
 def both() -> dict[str, Any]:
     """Arguments of a wide & deep model."""
     return {
@@ -378,6 +386,19 @@ MODELS = (
         lambda c: premade.RNNEstimator(
             estimators.RegressionHead(), visits(), units=4, cell_type="lstm", config=c
         ),
+    ),
+    Model(
+        "RNNEstimator-each_step",
+        "steps",
+        lambda c: premade.RNNEstimator(
+            estimators.SequentialHeadWrapper(estimators.RegressionHead()),
+            speeds(),
+            units=4,
+            cell_type="gru",
+            return_sequences=True,
+            config=c,
+        ),
+        covers=("SequentialHeadWrapper",),
     ),
     Model(
         "Estimator",

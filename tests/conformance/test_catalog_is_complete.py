@@ -37,7 +37,8 @@ def test_models():
 
 
 def test_heads():
-    heads = {name for name in estimators.__all__ if name.endswith("Head")} - NO_ENTRY.keys()
+    ends = ("Head", "HeadWrapper")
+    heads = {name for name in estimators.__all__ if name.endswith(ends)} - NO_ENTRY.keys()
     assert {head for model in catalog.MODELS for head in model.covers} == heads
 
 

@@ -49,7 +49,8 @@ CUSTOM_SPEC = {
 def _receiver_of(model):
     if model.class_name == "Estimator":
         return estimators.export.build_parsing_serving_input_receiver_fn(CUSTOM_SPEC)
-    return _receiver([*catalog.wide(), *catalog.deep(), *catalog.visits()])
+    sequences = [*catalog.visits(), *catalog.speeds()]
+    return _receiver([*catalog.wide(), *catalog.deep(), *sequences])
 
 
 def _check(path, estimator, data):

@@ -56,6 +56,7 @@ def test_every_head_has_its_keys(trained):
         "RegressionHead": {"predictions"},
         "PoissonRegressionHead": {"predictions", "logits"},
         "LogisticRegressionHead": {"predictions", "logits"},
+        "SequentialHeadWrapper": {"predictions", "sequence_length_mask"},
     }
     for model in catalog.MODELS:
         for head in model.covers:

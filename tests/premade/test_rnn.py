@@ -1,4 +1,4 @@
-"""Recurrent networks: the numbers that tf.estimator 2.15 gives, Q1 and Q2, and names on disk."""
+"""Recurrent networks: the numbers that tf.estimator 2.15 gives, Q1 to Q3, and names on disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import feature_columns as fc
-from estimators import RegressionHead, RunConfig
+from estimators import BinaryClassHead, RegressionHead, RunConfig, SequentialHeadWrapper
 from estimators.checkpoints import CheckpointStore
 from estimators.optimizers import SGD
 from premade import RNNClassifier, RNNEstimator, RNNModel
@@ -106,6 +106,72 @@ def test_q2_metrics(make, batch):
     assert {key: metrics[key] for key in expected} == pytest.approx(expected, rel=1e-5)
 
 
+EACH_STEP = [[[-1.4388], [-0.6033]], [[0.0197], [0.0197]]]  # A masked step repeats the last one.
+
+
+def predicted(estimator, input_fn):
+    return next(estimator.predict(input_fn, yield_single_examples=False))
+
+
+def test_q1_each_step(make, batch):
+    head = SequentialHeadWrapper(RegressionHead())
+    estimator = make(RNNEstimator, head, [PRICE], return_sequences=True)
+    predictions = predicted(estimator, batch({"price": PRICES}))
+    np.testing.assert_allclose(predictions["predictions"], EACH_STEP, atol=1e-4)
+    mask = predictions["sequence_length_mask"]
+    assert mask.tolist() == [[True, True], [True, False]]
+
+
+def test_q1_three_logits_of_each_step(make, batch):
+    estimator = make(
+        RNNClassifier, [PRICE], values=THREE_LOGITS, n_classes=3, return_sequences=True
+    )
+    predictions = predicted(estimator, batch({"price": [[10.0, 5.0]]}))
+    expected = [[[-1.4388, 1.0884, 0.5762], [-0.6033, 0.7777, 0.5698]]]
+    np.testing.assert_allclose(predictions["logits"], expected, atol=1e-4)
+    assert predictions["class_ids"].tolist() == [[[1], [1]]]
+    assert predictions["sequence_mask"].tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize(
+    "labels", [tf.ragged.constant([[0, 1], [0]]), tf.constant([[0, 1], [0, -9]])]
+)
+def test_q3_metrics_of_each_step(make, labels):
+    def input_fn():
+        return tf.data.Dataset.from_tensors(({"price": PRICES}, labels))
+
+    metrics = make(RNNClassifier, [PRICE], return_sequences=True).evaluate(input_fn)
+    expected = {
+        "loss": 0.651841,
+        "accuracy": 1 / 3,
+        "prediction/mean": 0.350085,
+        "label/mean": 1 / 3,
+        "accuracy_baseline": 2 / 3,
+        "auc": 0.5,
+        "auc_precision_recall": 0.30685282,
+    }
+    assert {key: metrics[key] for key in expected} == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_mask_of_the_input_is_taken(make, batch):
+    estimator = make(RNNClassifier, [PRICE], return_sequences=True)
+    mask = np.array([[False, True], [True, False]])
+    data = batch({"price": PRICES, "sequence_mask": mask}, [[0, 1], [0, 0]])
+    metrics = estimator.evaluate(data, steps=1)
+    assert predicted(estimator, data)["sequence_mask"].tolist() == mask.tolist()
+    # -log(sigmoid(-0.6033)) and -log(1 - sigmoid(0.0197))
+    expected = np.mean(np.log1p(np.exp([0.6033, 0.0197])))
+    assert metrics["loss"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_sequences_without_steps_at_each_step(make, batch):
+    nothing = tf.SparseTensor(np.zeros([0, 2], np.int64), tf.constant([], tf.float32), [2, 0])
+    estimator = make(RNNClassifier, [PRICE], return_sequences=True)
+    assert (
+        predicted(estimator, batch({"price": nothing}))["sequence_mask"].tolist() == [[False]] * 2
+    )
+
+
 def test_what_fills_a_batch_up_changes_nothing(make, batch, logits):
     estimator = make(RNNEstimator, RegressionHead(), [PRICE])
     wide = tf.SparseTensor([[0, 0], [0, 1], [1, 0]], [10.0, 5.0, 2.0], [2, 7])
@@ -187,12 +253,55 @@ def test_the_network_is_a_keras_model():
     assert losses[1] < losses[0]
 
 
+def test_keras_leaves_out_the_steps_that_are_not_there():
+    model = RNNModel(keras.layers.GRU(4, return_sequences=True), [PRICE])
+    model.compile("sgd", keras.losses.MeanSquaredError("sum"))
+    targets = np.array([[[1.0], [2.0]], [[3.0], [1e6]]], np.float32)
+    outputs, mask = model({"price": PRICES}).numpy(), model.compute_mask({"price": PRICES}).numpy()
+    data = tf.data.Dataset.from_tensors(({"price": PRICES}, targets))
+    loss = model.evaluate(data, verbose=0)
+    assert mask.tolist() == [[True, True], [True, False]]
+    assert loss == pytest.approx(((outputs - targets)[mask] ** 2).sum(), rel=1e-5)
+
+
+def test_learns_at_which_step_something_was(fresh):
+    """The label of a step is whether a 1 came before or at it: no single step tells."""
+    random = np.random.default_rng(4)
+    rows = [(random.random(random.integers(1, 6)) < 0.3).astype(np.int64) for _ in range(64)]
+    seen = tf.ragged.constant([np.maximum.accumulate(row).tolist() for row in rows])
+    column = fc.sequence_categorical_column_with_identity("signal", 2)
+    data = tf.data.Dataset.from_tensor_slices(
+        ({"signal": tf.ragged.constant([row.tolist() for row in rows])}, seen)
+    ).batch(16)
+    estimator = fresh(
+        RNNClassifier,
+        [fc.indicator_column(column)],
+        units=4,
+        cell_type="gru",
+        return_sequences=True,
+        optimizer="Adam",
+    )
+    estimator.train(lambda: data.repeat(), steps=80)
+    assert estimator.evaluate(lambda: data)["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("head", "return_sequences", "message"),
+    [
+        (BinaryClassHead(), True, "Provided head must be a SequentialHeadWrapper when"),
+        (SequentialHeadWrapper(BinaryClassHead()), False, "set `return_sequences` to True"),
+    ],
+)
+def test_head_and_return_sequences_go_together(head, return_sequences, message):
+    with pytest.raises(ValueError, match=message):
+        RNNEstimator(head, [PRICE], units=2, return_sequences=return_sequences)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"sequence_feature_columns": None}, "sequence_feature_columns to be iterable"),
         ({"sequence_feature_columns": []}, "sequence_feature_columns must not be empty"),
-        ({"return_sequences": True}, "one output per step, is not supported"),
         ({"units": None}, "`units` should be the size of a recurrent layer.* Given: None"),
         ({"units": [4, 0]}, r"`units` should be .* Given: \[4, 0\]"),
         ({"cell_type": "lstm_cell"}, "`cell_type` should be a class.*'simple_rnn', 'lstm', 'gru'"),
