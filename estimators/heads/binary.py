@@ -17,6 +17,7 @@ from estimators.export.outputs import (
 )
 from estimators.heads import _inputs, losses
 from estimators.heads.base import described
+from estimators.heads.class_metrics import ClassMetrics
 from estimators.heads.classes import ClassNames
 from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
 from estimators.heads.metrics import (
@@ -56,6 +57,9 @@ class BinaryClassHead(SingleHead):
         loss_fn: `(labels, logits[, features, loss_reduction]) -> losses [batch, ..., 1]`, instead
             of the sigmoid cross entropy.
         name: suffix of the metric keys.
+        classes_for_class_based_metrics: ids or names of classes for which precision, recall and F1
+            are also measured: under `precision`, `recall` and `f1` with `/class<id>` or `/<name>`.
+            As for precision and recall, a label above 0 counts as class 1.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -77,6 +81,8 @@ class BinaryClassHead(SingleHead):
         loss_reduction: str = losses.SUM_OVER_BATCH_SIZE,
         loss_fn: Callable[..., Tensor] | None = None,
         name: str | None = None,
+        *,
+        classes_for_class_based_metrics: Sequence[int | str] | None = None,
     ) -> None:
         objective = losses.Objective(
             described(BinaryClassHead, name),
@@ -89,6 +95,8 @@ class BinaryClassHead(SingleHead):
         super().__init__(name, 1, objective)
         self._classes = ClassNames(self._owner, 2, label_vocabulary)
         self._thresholds = Thresholds.of(self._owner, thresholds)
+        chosen = classes_for_class_based_metrics
+        self._measured = ClassMetrics.of(self._owner, self._classes, chosen)
 
     @property
     def output_names(self) -> tuple[str | int, ...]:
@@ -146,6 +154,7 @@ class BinaryClassHead(SingleHead):
             MetricKeys.AUC: area_under_roc,
             MetricKeys.AUC_PR: area_under_pr,
             **self._thresholds.metric_makers(),
+            **self._measured.metric_makers(),
         }
 
     def _observations(self, labels: Tensor, logits: Tensor) -> Observations:
@@ -161,4 +170,8 @@ class BinaryClassHead(SingleHead):
             MetricKeys.AUC: (labels, logistic),
             MetricKeys.AUC_PR: (labels, logistic),
             **self._thresholds.observations(labels, logistic),
+            **self._measured.observations(
+                lambda index: hits(tf.cast(labels > 0.0, tf.float32), float(index)),
+                lambda index: hits(class_1, float(index)),
+            ),
         }

@@ -44,9 +44,15 @@ class MetricKeys:
     PROBABILITY_MEAN_AT_CLASS = "probability_mean/class%d"
     AUC_AT_CLASS = "auc/class%d"
     AUC_PR_AT_CLASS = "auc_precision_recall/class%d"
+    PRECISION_AT_CLASS = "precision/class%d"
+    RECALL_AT_CLASS = "recall/class%d"
+    F1_AT_CLASS = "f1/class%d"
     PROBABILITY_MEAN_AT_NAME = "probability_mean/%s"
     AUC_AT_NAME = "auc/%s"
     AUC_PR_AT_NAME = "auc_precision_recall/%s"
+    PRECISION_AT_NAME = "precision/%s"
+    RECALL_AT_NAME = "recall/%s"
+    F1_AT_NAME = "f1/%s"
 
 
 class SignatureKeys:

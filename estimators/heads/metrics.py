@@ -1,4 +1,4 @@
-"""The metrics of classifiers: the one that Keras lacks, and Keras's own by name.
+"""The metrics of classifiers: those that Keras lacks, and Keras's own by name.
 
 Compiled, the nine metrics of a binary head take 0.08 ms for a batch of 512 rows; metrics with one
 fused histogram for both areas under the curve took 0.06, which is not worth owning them.
@@ -42,6 +42,39 @@ class AccuracyBaseline(keras.metrics.Metric):
     def reset_state(self) -> None:
         """Forgets all labels."""
         self._label_mean.reset_state()
+
+
+@final
+class F1(keras.metrics.Metric):
+    """The harmonic mean of precision and recall, of one class.
+
+    Twice the weight of the rows that are right, by the weight of the rows that are labelled plus
+    that of the rows that are predicted: van Rijsbergen, "Information Retrieval", 1979, chapter 7.
+    0 for a class that is neither. (Keras's `F1Score` is of all classes in one matrix.)
+
+    >>> metric = F1()
+    >>> metric.update_state([1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0])
+    >>> float(metric.result())
+    0.5
+    """
+
+    def __init__(self, name: str = "f1", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self._right = self.add_weight(name="right", shape=(), initializer="zeros")
+        self._all = self.add_weight(name="all", shape=(), initializer="zeros")
+
+    def update_state(
+        self, labels: Tensor, classes: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
+        """Adds labels and predicted classes `[batch]`, each 0 or 1, with weights `[batch]`."""
+        labels, classes = tf.cast(labels, self.dtype), tf.cast(classes, self.dtype)
+        weights = tf.cast(1.0 if sample_weight is None else sample_weight, self.dtype)
+        self._right.assign_add(tf.reduce_sum(weights * labels * classes))
+        self._all.assign_add(tf.reduce_sum(weights * (labels + classes)))
+
+    def result(self) -> Tensor:
+        """Returns a scalar from 0 to 1."""
+        return tf.math.divide_no_nan(2.0 * self._right.value, self._all.value)
 
 
 def precision(name: str) -> Any:

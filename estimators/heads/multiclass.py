@@ -12,8 +12,10 @@ from estimators.aliases import Tensor
 from estimators.export.outputs import ClassificationOutput, ExportOutput, PredictOutput
 from estimators.heads import _inputs, losses
 from estimators.heads.base import described
+from estimators.heads.class_metrics import ClassMetrics
 from estimators.heads.classes import ClassNames
 from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
+from estimators.heads.metrics import hits
 from estimators.heads.single import MetricMakers, Observations, SingleHead
 
 
@@ -39,6 +41,8 @@ class MultiClassHead(SingleHead):
         loss_fn: `(labels, logits[, features, loss_reduction]) -> losses [batch, ..., 1]`, instead
             of the softmax cross entropy; labels are int64 ids.
         name: suffix of the metric keys.
+        classes_for_class_based_metrics: ids or names of classes for which precision, recall and F1
+            are also measured: under `precision`, `recall` and `f1` with `/class<id>` or `/<name>`.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -59,6 +63,8 @@ class MultiClassHead(SingleHead):
         loss_reduction: str = losses.SUM_OVER_BATCH_SIZE,
         loss_fn: Callable[..., Tensor] | None = None,
         name: str | None = None,
+        *,
+        classes_for_class_based_metrics: Sequence[int | str] | None = None,
     ) -> None:
         owner = described(MultiClassHead, name)
         if n_classes is None:
@@ -77,6 +83,7 @@ class MultiClassHead(SingleHead):
         )
         super().__init__(name, n_classes, objective)
         self._classes = ClassNames(owner, n_classes, label_vocabulary)
+        self._measured = ClassMetrics.of(owner, self._classes, classes_for_class_based_metrics)
 
     @property
     def output_names(self) -> tuple[str | int, ...]:
@@ -126,11 +133,16 @@ class MultiClassHead(SingleHead):
         }
 
     def _metric_makers(self) -> MetricMakers:
-        return {MetricKeys.ACCURACY: keras.metrics.Mean}
+        return {MetricKeys.ACCURACY: keras.metrics.Mean, **self._measured.metric_makers()}
 
     def _observations(self, labels: Tensor, logits: Tensor) -> Observations:
-        hits = tf.equal(labels, _class_ids(logits))
-        return {MetricKeys.ACCURACY: (tf.cast(hits, tf.float32),)}
+        class_ids = _class_ids(logits)
+        return {
+            MetricKeys.ACCURACY: (hits(labels, class_ids),),
+            **self._measured.observations(
+                lambda index: hits(labels, index), lambda index: hits(class_ids, index)
+            ),
+        }
 
 
 def _class_ids(logits: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from estimators.aliases import Tensor
 from estimators.export.outputs import ClassificationOutput, ExportOutput, PredictOutput
 from estimators.heads import _inputs, losses
 from estimators.heads.base import described
+from estimators.heads.class_metrics import ClassMetrics
 from estimators.heads.classes import ClassNames
 from estimators.heads.keys import MetricKeys, PredictionKeys, SignatureKeys
 from estimators.heads.metrics import area_under_pr, area_under_roc
@@ -44,8 +45,10 @@ class MultiLabelHead(SingleHead):
         loss_reduction: `sum_over_batch_size` or `sum`, see `losses.Objective`.
         loss_fn: `(labels, logits[, features, loss_reduction]) -> losses [batch, ..., 1]`, instead
             of the mean sigmoid cross entropy; labels are the float32 indicator.
-        classes_for_class_based_metrics: ids or names of classes for which the mean probability and
-            the two areas are also measured, under keys with `class<id>` or the name.
+        classes_for_class_based_metrics: ids or names of classes for which the mean probability,
+            the two areas, and at the probability 0.5 precision, recall and F1 are also measured:
+            under `probability_mean`, `auc`, `auc_precision_recall`, `precision`, `recall` and `f1`
+            with `/class<id>` or `/<name>`. For the last three a label above 0 is a yes.
         name: suffix of the metric keys.
 
     Raises:
@@ -94,8 +97,7 @@ class MultiLabelHead(SingleHead):
             dense_labels=MultiHot(self._classes),
         )
         self._thresholds = Thresholds.of(owner, thresholds)
-        chosen = classes_for_class_based_metrics
-        self._measured = _measured(owner, self._classes, () if chosen is None else chosen)
+        self._measured = ClassMetrics.of(owner, self._classes, classes_for_class_based_metrics)
 
     def export_outputs(self, predictions: Mapping[str, Tensor]) -> dict[str, ExportOutput]:
         """Returns `serving_default`, `classification` and `predict`."""
@@ -135,9 +137,13 @@ class MultiLabelHead(SingleHead):
             MetricKeys.AUC_PR: area_under_pr,
             **self._thresholds.metric_makers(),
         }
-        for mean, roc, pr in self._measured:
-            makers |= {mean: keras.metrics.Mean, roc: area_under_roc, pr: area_under_pr}
-        return makers
+        for end in self._measured.ids:
+            makers |= {
+                MetricKeys.PROBABILITY_MEAN_AT_NAME % end: keras.metrics.Mean,
+                MetricKeys.AUC_AT_NAME % end: area_under_roc,
+                MetricKeys.AUC_PR_AT_NAME % end: area_under_pr,
+            }
+        return makers | self._measured.metric_makers()
 
     def _observations(self, labels: Tensor, logits: Tensor) -> Observations:
         probabilities = tf.sigmoid(logits)
@@ -146,49 +152,20 @@ class MultiLabelHead(SingleHead):
             MetricKeys.AUC_PR: (labels, probabilities),
             **self._thresholds.observations(labels, probabilities),
         }
-        for (mean, roc, pr), index in self._measured.items():
-            of_class = labels[..., index, tf.newaxis], probabilities[..., index, tf.newaxis]
-            observations |= {mean: of_class[1:], roc: of_class, pr: of_class}
-        return observations
-
-
-def _measured(
-    owner: str, classes: ClassNames, chosen: Sequence[int | str]
-) -> dict[tuple[str, str, str], int]:
-    """Returns the ids of the chosen classes by their keys: mean probability, ROC, PR."""
-    by_id = (
-        MetricKeys.PROBABILITY_MEAN_AT_CLASS,
-        MetricKeys.AUC_AT_CLASS,
-        MetricKeys.AUC_PR_AT_CLASS,
-    )
-    by_name = (
-        MetricKeys.PROBABILITY_MEAN_AT_NAME,
-        MetricKeys.AUC_AT_NAME,
-        MetricKeys.AUC_PR_AT_NAME,
-    )
-    found = {}
-    for choice in chosen:
-        mean, roc, pr = by_name if isinstance(choice, str) else by_id
-        found[mean % choice, roc % choice, pr % choice] = _class_id(owner, classes, choice)
-    return found
-
-
-def _class_id(owner: str, classes: ClassNames, choice: int | str) -> int:
-    if isinstance(choice, str):
-        if classes.vocabulary is None:
-            raise ValueError(
-                f"{owner}: label_vocabulary must be provided when "
-                f"classes_for_class_based_metrics are strings. Given: {choice!r}"
-            )
-        if choice not in classes.vocabulary:
-            raise ValueError(
-                f"{owner}: classes_for_class_based_metrics must be in label_vocabulary "
-                f"{list(classes.vocabulary[:5])}. Given: {choice!r}"
-            )
-        return classes.vocabulary.index(choice)
-    if not 0 <= choice < classes.n_classes:
-        raise ValueError(
-            f"{owner}: All classes_for_class_based_metrics must be in range "
-            f"[0, {classes.n_classes - 1}]. Given: {choice}"
+        labels_of, probabilities_of = _of_class(labels), _of_class(probabilities)
+        for end, index in self._measured.ids.items():
+            pair = labels_of(index), probabilities_of(index)
+            observations |= {
+                MetricKeys.PROBABILITY_MEAN_AT_NAME % end: pair[1:],
+                MetricKeys.AUC_AT_NAME % end: pair,
+                MetricKeys.AUC_PR_AT_NAME % end: pair,
+            }
+        return observations | self._measured.observations(
+            _of_class(tf.cast(labels > 0.0, tf.float32)),
+            _of_class(tf.cast(probabilities > 0.5, tf.float32)),
         )
-    return choice
+
+
+def _of_class(values: Tensor) -> Callable[[int], Tensor]:
+    """Returns a function from a class id to its column of `values`, `[batch, ..., 1]`."""
+    return lambda index: values[..., index, tf.newaxis]

@@ -336,7 +336,12 @@ MODELS = (
     Model(
         "DNNEstimator",
         "three",
-        lambda c: premade.DNNEstimator(estimators.MultiClassHead(3), [4], deep(), config=c),
+        lambda c: premade.DNNEstimator(
+            estimators.MultiClassHead(3, classes_for_class_based_metrics=[0, 2]),
+            [4],
+            deep(),
+            config=c,
+        ),
         covers=("MultiClassHead",),
     ),
     Model(
@@ -348,7 +353,12 @@ MODELS = (
     Model(
         "DNNEstimator-multi_label",
         "several",
-        lambda c: premade.DNNEstimator(estimators.MultiLabelHead(3), [4], deep(), config=c),
+        lambda c: premade.DNNEstimator(
+            estimators.MultiLabelHead(3, classes_for_class_based_metrics=[0, 2]),
+            [4],
+            deep(),
+            config=c,
+        ),
         covers=("MultiLabelHead",),
     ),
     Model(

@@ -6,9 +6,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import f1_score
 
 import feature_columns as fc
-from estimators import BinaryClassHead, MultiHead, MultiLabelHead, RegressionHead, RunConfig
+from estimators import (
+    BinaryClassHead,
+    MultiClassHead,
+    MultiHead,
+    MultiLabelHead,
+    RegressionHead,
+    RunConfig,
+)
 from premade import DNNEstimator, LinearEstimator
 
 X = np.linspace(-2.0, 2.0, 20, dtype=np.float32)
@@ -130,3 +138,27 @@ def test_network_learns_what_both_heads_ask(tmp_path):
     assert after["loss/b"] < 0.5 * before["loss/b"]
     weighted = after["loss/r"] + 3.0 * after["loss/b"]
     assert after["loss"] == pytest.approx(weighted, rel=1e-5)
+
+
+def test_classes_are_measured_over_a_whole_evaluation(tmp_path):
+    levels = np.digitize(X, [-1.0, 0.5])
+    weights = np.linspace(0.5, 2.0, len(X), dtype=np.float32)
+
+    def input_fn():
+        rows = ({"x": X, "weight": weights}, levels)
+        return tf.data.Dataset.from_tensor_slices(rows).batch(8)  # The last batch has 4 rows.
+
+    head = MultiClassHead(3, "weight", classes_for_class_based_metrics=[0, 1, 2])
+    model = DNNEstimator(head, [4], [fc.numeric_column("x")], str(tmp_path), optimizer="Adagrad")
+    model.train(lambda: input_fn().repeat(2))
+
+    metrics = model.evaluate(input_fn)
+
+    answers = [row["class_ids"][0] for row in model.predict(input_fn)]
+    expected = f1_score(
+        levels, answers, average=None, labels=[0, 1, 2], sample_weight=weights, zero_division=0.0
+    )
+    found = [metrics[f"f1/class{i}"] for i in range(3)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert max(found) > 0.0
+    assert model.evaluate(input_fn) == metrics  # Nothing is left of an evaluation.

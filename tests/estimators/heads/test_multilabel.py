@@ -40,6 +40,13 @@ def test_metrics_of_all_and_of_each_class_l1():
         "auc/class1": 1.0,
         "auc_precision_recall/class0": 1.0,
         "auc_precision_recall/class1": 1.0,
+        # tf.estimator had none of these: both rows are answered "class 1", and one is.
+        "precision/class0": 0.0,
+        "recall/class0": 0.0,
+        "f1/class0": 0.0,
+        "precision/class1": 1 / 2,
+        "recall/class1": 1.0,
+        "f1/class1": 2 / 3,
     }
     found = evaluated(head, (TWO, TWO_LABELS, None))
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
@@ -57,6 +64,9 @@ def test_classes_may_be_chosen_by_name():
         "probability_mean/yes/h",
         "auc/yes/h",
         "auc_precision_recall/yes/h",
+        "precision/yes/h",
+        "recall/yes/h",
+        "f1/yes/h",
     ]
     assert found["probability_mean/yes/h"] == pytest.approx(0.774317, rel=1e-5)
 
