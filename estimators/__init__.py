@@ -37,6 +37,7 @@ from estimators.export import BestExporter as BestExporter
 from estimators.export import Exporter as Exporter
 from estimators.export import FinalExporter as FinalExporter
 from estimators.export import LatestExporter as LatestExporter
+from estimators.forwarded_features import forward_features as forward_features
 from estimators.heads import BinaryClassHead as BinaryClassHead
 from estimators.heads import Head as Head
 from estimators.heads import LogisticRegressionHead as LogisticRegressionHead
@@ -137,6 +138,7 @@ __all__ = [
     "WarmStartSettings",
     "add_metrics",
     "export",
+    "forward_features",
     "group",
     "inputs",
     "make_early_stopping_hook",

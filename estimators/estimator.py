@@ -90,6 +90,7 @@ class Estimator:
         self._caller = ModelFnCaller(model_fn, self._params, self._config)
         self._warm_start = as_settings(warm_start_from)
         self._preprocess_fn = preprocess_fn
+        self._prediction_preprocess_fn: PreprocessFn | None = None
         self._evaluates_raw_features = False
         self._clock = clock or SystemClock()
 
@@ -104,6 +105,7 @@ class Estimator:
                 self._config,
                 self._preprocess_fn,
                 raw_in_evaluation=self._evaluates_raw_features,
+                prediction_preprocess_fn=self._prediction_preprocess_fn,
             ),
             warm_start_settings=self._warm_start,
             clock=self._clock,
@@ -133,13 +135,21 @@ class Estimator:
 
         return public_model_fn
 
-    def with_model_fn(self, model_fn: ModelFn, *, raw_in_evaluation: bool = False) -> Estimator:
+    def with_model_fn(
+        self,
+        model_fn: ModelFn,
+        *,
+        raw_in_evaluation: bool = False,
+        around_prediction: Callable[[PreprocessFn | None], PreprocessFn] | None = None,
+    ) -> Estimator:
         """Returns an Estimator with another `model_fn` and everything else as here.
 
         Args:
             model_fn: takes `params`, if this Estimator has any.
             raw_in_evaluation: evaluation sees the features of `input_fn` beside what
                 `preprocess_fn` made of them.
+            around_prediction: takes the `preprocess_fn`, or None, and returns another one that is
+                used in its place in PREDICT, also in exports.
         """
         made = Estimator(
             model_fn,
@@ -150,6 +160,8 @@ class Estimator:
             clock=self._clock,
         )
         made._evaluates_raw_features = raw_in_evaluation or self._evaluates_raw_features
+        inner = self._prediction_preprocess_fn or self._preprocess_fn
+        made._prediction_preprocess_fn = around_prediction(inner) if around_prediction else inner
         return made
 
     def train(

@@ -43,12 +43,14 @@ class Pipeline:
         preprocess_fn: maps the features of each batch inside the pipeline; None changes nothing.
         raw_in_evaluation: evaluation gets the features of `input_fn` too, not only what
             `preprocess_fn` made of them; added metrics may ask for any of them.
+        prediction_preprocess_fn: takes the place of `preprocess_fn` in PREDICT; None does not.
     """
 
     params: Params
     config: Any
     preprocess_fn: PreprocessFn | None = None
     raw_in_evaluation: bool = False
+    prediction_preprocess_fn: PreprocessFn | None = None
 
     def dataset(self, input_fn: Any, mode: str, input_context: Any = None) -> Dataset:
         """Returns the batches of `input_fn`, preprocessed and prefetched.
@@ -67,7 +69,7 @@ class Pipeline:
         """
         if not callable(input_fn):
             raise TypeError(f"`input_fn` must be callable, given: {input_fn!r}")
-        preprocess = self._preprocess(mode)
+        preprocess = self.preprocess(mode)
         if _can_go_early(input_fn, preprocess):
             input_fn, preprocess = input_fn.with_preprocess(preprocess), None
         dataset = _as_dataset(self._call(input_fn, mode, input_context), mode)
@@ -78,8 +80,11 @@ class Pipeline:
             )
         return dataset.prefetch(tf.data.AUTOTUNE)
 
-    def _preprocess(self, mode: str) -> PreprocessFn | None:
+    def preprocess(self, mode: str) -> PreprocessFn | None:
+        """Returns what maps the features of a batch in a mode; None changes nothing."""
         preprocess = self.preprocess_fn
+        if mode == ModeKeys.PREDICT:
+            return self.prediction_preprocess_fn or preprocess
         if preprocess is None or mode != ModeKeys.EVAL or not self.raw_in_evaluation:
             return preprocess
         return lambda features: {**features, **preprocess(features)}

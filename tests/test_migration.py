@@ -61,6 +61,7 @@ ELSEWHERE = {
     "tf.compat.v1.feature_column.input_layer",
     "tf.compat.v1.feature_column.linear_model",
     "tf.compat.v1.feature_column.shared_embedding_columns",
+    "tf.contrib.estimator.forward_features",
     "tf.keras.estimator.model_to_estimator",
     "tf.keras.layers.DenseFeatures",
 }

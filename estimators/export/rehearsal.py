@@ -21,6 +21,7 @@ from estimators.export.golden import Array
 from estimators.export.serving_graph import ServingGraph
 from estimators.loops import BatchFunction
 from estimators.model import Model
+from estimators.spec import ModeKeys
 
 Answers: TypeAlias = dict[str, dict[str, Array]]
 """Arrays by key, by signature."""
@@ -136,9 +137,9 @@ def _features_and_predictions(
 
 
 def _predicted(graph: ServingGraph, model: Model, features: Any) -> dict[str, Array]:
-    preprocess_fn = model.pipeline.preprocess_fn
-    if preprocess_fn is not None:
-        features = preprocess_fn(features)
+    preprocess = model.pipeline.preprocess(ModeKeys.PREDICT)
+    if preprocess is not None:
+        features = preprocess(features)
     function = BatchFunction(graph.program, (), eagerly=model.config.run_eagerly)
     return _arrays(function(features)["predictions"])
 

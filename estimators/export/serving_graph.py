@@ -125,8 +125,9 @@ def trace(model: Model, receiver_fn: ReceiverFn) -> ServingGraph:
             receiver = receiver_fn()
             _check(receiver)
             features = receiver.features
-            if model.pipeline.preprocess_fn is not None:
-                features = model.pipeline.preprocess_fn(features)
+            preprocess = model.pipeline.preprocess(ModeKeys.PREDICT)
+            if preprocess is not None:
+                features = preprocess(features)
             with tf.init_scope():
                 specs = tf.nest.map_structure(tf.type_spec_from_value, features)
                 program = model.bind(ModeKeys.PREDICT, (specs, None), ())

@@ -391,6 +391,15 @@ MODELS = (
         lambda c: premade.RNNClassifier(visits(), wide()[:1], [4, 3], "gru", n_classes=3, config=c),
     ),
     Model(
+        "RNNClassifier-forwarded_features",
+        "three",
+        lambda c: estimators.forward_features(
+            premade.RNNClassifier(visits(), units=4, cell_type="lstm", n_classes=3, config=c),
+            ["visits", "hours"],
+            {"visits": ""},
+        ),
+    ),
+    Model(
         "RNNEstimator",
         "real",
         lambda c: premade.RNNEstimator(
