@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.linear_model import GammaRegressor
 from sklearn.metrics import f1_score
 
 import feature_columns as fc
@@ -162,3 +163,30 @@ def test_classes_are_measured_over_a_whole_evaluation(tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert max(found) > 0.0
     assert model.evaluate(input_fn) == metrics  # Nothing is left of an evaluation.
+
+
+def test_a_loss_and_a_link_of_ones_own_give_the_gamma_regression_of_scikit_learn(tmp_path):
+    """Each of two labels is a regression of its own; the weights of the rows are those of both."""
+    random = np.random.default_rng(9)
+    x = random.normal(size=(200, 2)).astype(np.float32)
+    means = np.exp(x @ [[0.5, -0.3], [0.2, 0.8]] + [[0.1, -0.4]])
+    labels = (means * random.gamma(4.0, 0.25, means.shape)).astype(np.float32)
+    weights = random.uniform(0.2, 2.0, len(x)).astype(np.float32)
+    data = tf.data.Dataset.from_tensors(({"x": x, "weight": weights}, labels))
+    head = RegressionHead(
+        label_dimension=2,
+        weight_column="weight",
+        loss_fn=lambda labels, logits: logits + labels * tf.exp(-logits),
+        inverse_link_fn=tf.exp,
+    )
+    columns = [fc.numeric_column("x", shape=(2,))]
+    adam = lambda: keras.optimizers.Adam(0.05)  # noqa: E731
+    model = LinearEstimator(head, columns, str(tmp_path), optimizer=adam)
+
+    model.train(lambda: data.repeat(), steps=400)
+
+    predictions = np.stack([row["predictions"] for row in model.predict(lambda: data)])
+    for i in range(2):
+        theirs = GammaRegressor(alpha=0.0, solver="newton-cholesky", tol=1e-9)
+        theirs.fit(x.astype(float), labels[:, i].astype(float), weights)
+        np.testing.assert_allclose(predictions[:, i], theirs.predict(x), rtol=1e-4)
