@@ -164,7 +164,13 @@ class SequentialHeadWrapper(Head):
 
     def _spec_predictions(self, features: Features, logits: Tensor) -> dict[Any, Tensor]:
         mask = _steps.mask_of(_OWNER, self._mask_key, features)
-        return {**self.predictions(logits), self._mask_key: mask}
+        predictions = self.predictions(logits)
+        if self._mask_key in predictions:
+            raise ValueError(
+                f"{_OWNER}: the mask cannot be answered under {self._mask_key!r}, which is a "
+                "prediction. Give another sequence_length_mask."
+            )
+        return {**predictions, self._mask_key: mask}
 
     @property
     def _read(self) -> tuple[str, ...]:

@@ -253,6 +253,28 @@ def test_the_network_is_a_keras_model():
     assert losses[1] < losses[0]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"units": 3, "cell_type": "lstm"},
+        {"units": [3, 2], "cell_type": "gru"},
+        {"units": [3], "cell_type": keras.layers.SimpleRNNCell},
+        {"rnn_cell_fn": lambda: keras.layers.GRUCell(3)},
+    ],
+)
+def test_the_last_step_answers_as_if_it_were_the_only_one_asked(fresh, batch, options):
+    """Trained at the last step, then opened to answer at each."""
+    data = batch({"price": PRICES}, [[1.0], [2.0]])
+    once = fresh(RNNEstimator, RegressionHead(), [PRICE], optimizer="SGD", **options)
+    once.train(data, steps=2)
+    head = SequentialHeadWrapper(RegressionHead())
+    each = fresh(RNNEstimator, head, [PRICE], return_sequences=True, optimizer="SGD", **options)
+    answers = predicted(each, batch({"price": PRICES}))["predictions"]
+    last = predicted(once, batch({"price": PRICES}))["predictions"]
+    np.testing.assert_allclose(answers[[0, 1], [1, 0]], last, rtol=1e-5)
+    assert not np.isclose(answers[0, 0], answers[0, 1])
+
+
 def test_keras_leaves_out_the_steps_that_are_not_there():
     model = RNNModel(keras.layers.GRU(4, return_sequences=True), [PRICE])
     model.compile("sgd", keras.losses.MeanSquaredError("sum"))

@@ -136,6 +136,12 @@ def test_a_loss_of_ones_own_gets_the_named_features():
     assert float(loss) == pytest.approx((0.0 + 1.0 + 2.0 + 6.0) / 3)
 
 
+def test_the_mask_must_not_hide_a_prediction():
+    head = wrapped(sequence_length_mask="classes")
+    with pytest.raises(ValueError, match="the mask cannot be answered under 'classes'"):
+        head.create_estimator_spec({"classes": MASK}, ModeKeys.PREDICT, LOGITS)
+
+
 def test_what_is_told_of_the_head():
     head = wrapped(MultiClassHead(3, weight_column="weight", name="part"))
     assert head.name == "part_sequential"
