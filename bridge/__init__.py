@@ -16,7 +16,14 @@ Synopsis::
 
 from bridge.model_to_estimator import KerasEstimator as KerasEstimator
 from bridge.model_to_estimator import model_to_estimator as model_to_estimator
+from bridge.serving import serving_input_receiver_fn as serving_input_receiver_fn
 from bridge.to_keras import load_weights as load_weights
 from bridge.to_keras import to_keras as to_keras
 
-__all__ = ["KerasEstimator", "load_weights", "model_to_estimator", "to_keras"]
+__all__ = [
+    "KerasEstimator",
+    "load_weights",
+    "model_to_estimator",
+    "serving_input_receiver_fn",
+    "to_keras",
+]

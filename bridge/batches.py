@@ -47,7 +47,7 @@ class Batches:
                 f"{sorted(features)}. Name the features after the inputs (keras.Input(name=...)), "
                 "or return a single tensor for a model with one input."
             )
-        found = [_of_rank(features[name], spec) for name, spec in _named(self.inputs)]
+        found = [_of_rank(features[name], spec) for name, spec in named_inputs(self.inputs)]
         return keras.tree.pack_sequence_as(self.inputs, found)
 
     def _unnamed(self, features: Any) -> Any:
@@ -113,10 +113,10 @@ class Batches:
 
 def input_names(inputs: Any) -> list[str]:
     """Returns the names of a model's inputs: the keys of a dict, or the names of the layers."""
-    return [name for name, _ in _named(inputs)]
+    return [name for name, _ in named_inputs(inputs)]
 
 
-def _named(inputs: Any) -> list[tuple[str, Any]]:
+def named_inputs(inputs: Any) -> list[tuple[str, Any]]:
     """Returns pairs of name and symbolic tensor, in the order of `keras.tree.flatten`."""
     if isinstance(inputs, Mapping):
         return [(key, inputs[key]) for key in sorted(inputs)]

@@ -147,7 +147,7 @@ class KerasModelFn:
         tape = tf.GradientTape(persistent=True) if tf.executing_eagerly() else None
         held = (*self.weights.held, *late.metrics, *late.slots)
         with self.weights.lender.lent(held) as lent, tape or contextlib.nullcontext():
-            _, loss = self._forward(data, training=True)
+            loss = self._training_loss(data)
         return EstimatorSpec(
             ModeKeys.TRAIN,
             loss=loss,
@@ -169,6 +169,14 @@ class KerasModelFn:
         )
 
     # What the model is asked for
+
+    def _training_loss(self, data: Any) -> Tensor:
+        def loss() -> Tensor:
+            return self._forward(data, training=True)[1]
+
+        if self.model.jit_compile and not tf.executing_eagerly():
+            return tf.function(loss, autograph=False, jit_compile=True)()
+        return loss()
 
     def _forward(self, data: Any, *, training: bool) -> tuple[Any, Tensor]:
         """Returns the outputs, and the loss of this replica's batch."""

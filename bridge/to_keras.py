@@ -7,12 +7,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from bridge import internals
+from bridge import internals, updates
+from bridge.lending import Weights
 from bridge.model_to_estimator import KerasEstimator
 
 
 def to_keras(estimator: KerasEstimator, checkpoint_path: str | None = None) -> keras.Model:
     """Returns a new Keras model with the trained weights, compiled as the first one was.
+
+    `fit` goes on where the Estimator stopped: the optimizer's slots and steps are there too, unless
+    it was `row_wise`.
 
     Args:
         estimator: made by `model_to_estimator`.
@@ -31,7 +35,7 @@ def to_keras(estimator: KerasEstimator, checkpoint_path: str | None = None) -> k
     """
     copy = _copy(estimator.keras_model)
     load_weights(copy, estimator, checkpoint_path)
-    _compile(copy, estimator)
+    _compile(copy, estimator, _reader(estimator, checkpoint_path))
     return copy
 
 
@@ -95,7 +99,8 @@ def _cannot_copy(model: keras.Model) -> ValueError:
     )
 
 
-def _compile(copy: keras.Model, estimator: KerasEstimator) -> None:
+def _compile(copy: keras.Model, estimator: KerasEstimator, reader: Any) -> None:
+    """Compiles a copy as the model was, its optimizer where the Estimator's has come to."""
     config = internals.compile_config(estimator.keras_model)
     optimizer = config.pop("optimizer")
     if optimizer is not None:
@@ -103,6 +108,13 @@ def _compile(copy: keras.Model, estimator: KerasEstimator) -> None:
     for key in ("metrics", "weighted_metrics"):
         config[key] = keras.tree.map_structure(_fresh_metric, config[key])
     copy.compile(optimizer=optimizer, **config)
+    if optimizer is None or reader is None:
+        return
+    copy.optimizer.build(copy.trainable_variables)
+    for held in updates.optimizer_state([copy.optimizer], Weights.of(copy).disk_names):
+        # A row-wise optimizer has slots of its own, which Keras cannot go on with.
+        if reader.has_tensor(held.name):
+            held.keras_variable.assign(reader.get_tensor(held.name))
 
 
 def _fresh_metric(metric: Any) -> Any:
