@@ -83,7 +83,7 @@ from estimators.spec import EvalSpec as EvalSpec
 from estimators.spec import ModeKeys as ModeKeys
 from estimators.spec import Part as Part
 from estimators.spec import TrainSpec as TrainSpec
-from estimators.warm_start import VocabInfo as VocabInfo
+from estimators.vocab_info import VocabInfo as VocabInfo
 from estimators.warm_start import WarmStartSettings as WarmStartSettings
 
 __all__ = [

@@ -140,7 +140,7 @@ class Model:
         """
         names = bound.state_names
         if checkpoint is None:
-            self._warm_start(names)
+            self._warm_start(names, training=training)
             return
         stale = [name for name in names if self._source.get(name) != checkpoint.prefix]
         if not stale:
@@ -177,11 +177,13 @@ class Model:
                 self.store.write(before, names)
                 self._source = source
 
-    def _warm_start(self, names: Sequence[str]) -> None:
+    def _warm_start(self, names: Sequence[str], *, training: bool) -> None:
         fresh = [name for name in names if name not in self._warm_started]
         if self.warm_start_settings is None or not fresh:
             return
-        warm_start.apply(self.warm_start_settings, self.store, fresh)
+        warm_start.apply(
+            self.warm_start_settings, self.store, names, fresh=fresh, training=training
+        )
         self._warm_started.update(fresh)
 
     def in_memory_is(self, prefix: str, names: Sequence[str]) -> None:

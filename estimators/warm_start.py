@@ -3,71 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
+import keras
 import tensorflow as tf
 from absl import logging
 
 from estimators.aliases import Variable
 from estimators.checkpoints import Checkpoint
-from estimators.variables import VariableStore
+from estimators.variables import SEED_STATE, VariableStore
+from estimators.vocab_info import VocabInfo
 
-
-@dataclasses.dataclass(frozen=True)
-class VocabInfo:
-    """How the rows of a variable moved between an old and a new vocabulary.
-
-    Attributes:
-        new_vocab: path of the present vocabulary file, one token a line.
-        new_vocab_size: how many of its lines are used.
-        num_oov_buckets: rows behind the vocabulary; they get fresh values.
-        old_vocab: path of the vocabulary file of the checkpoint.
-        old_vocab_size: how many of its lines were used; -1 means all.
-        backup_initializer: `(shape, dtype) -> values` for rows without an old one; zeros if None.
-        axis: 0 when rows are tokens, 1 when columns are.
-
-    Example:
-        >>> np.savetxt("old.txt", ["clerk", "nurse"], fmt="%s")
-        >>> np.savetxt("new.txt", ["nurse", "pilot", "clerk"], fmt="%s")
-        >>> jobs = VocabInfo("new.txt", 3, num_oov_buckets=0, old_vocab="old.txt")
-        >>> jobs.remap(np.array([[1.0], [2.0]])).tolist()
-        [[2.0], [0.0], [1.0]]
-    """
-
-    new_vocab: str
-    new_vocab_size: int
-    num_oov_buckets: int
-    old_vocab: str
-    old_vocab_size: int = -1
-    backup_initializer: Callable[..., Any] | None = None
-    axis: int = 0
-
-    def remap(self, old: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Returns the values of the new variable, given those of the old one."""
-        old_lines = _lines(self.old_vocab, self.old_vocab_size)
-        old_row = {token: row for row, token in enumerate(old_lines)}
-        tokens = _lines(self.new_vocab, self.new_vocab_size)
-        rows = np.moveaxis(old, self.axis, 0)
-        shape = (len(tokens) + self.num_oov_buckets, *rows.shape[1:])
-        initialize = self.backup_initializer
-        new = np.zeros(shape, old.dtype)
-        if initialize is not None:
-            new = np.array(initialize(shape, dtype=tf.as_dtype(old.dtype)), old.dtype)
-        kept = [(row, old_row[token]) for row, token in enumerate(tokens) if token in old_row]
-        if kept:
-            to, of = np.transpose(kept)
-            new[to] = rows[of]
-        return np.moveaxis(new, 0, self.axis)
-
-
-def _lines(path: str, size: int) -> list[str]:
-    with tf.io.gfile.GFile(path) as file:
-        lines = [line.rstrip("\n") for line in file]
-    return lines if size < 0 else lines[:size]
+_SLOT = "training/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +28,15 @@ class WarmStartSettings:
     Attributes:
         ckpt_to_initialize_from: a checkpoint, its folder, or a SavedModel's folder.
         vars_to_warm_start: a regular expression matched at the start of the names of trainable
-            variables; or a list of expressions, or of variables, out of all variables, slots
-            included; None means only those named in `var_name_to_vocab_info`.
+            variables; or a list of expressions, or of variables that `model_fn` made, out of all
+            variables, slots and statistics included; None means only those named in
+            `var_name_to_vocab_info`.
         var_name_to_vocab_info: variables whose rows are reordered from one vocabulary to another.
+            An optimizer slot has a name of its own.
         var_name_to_prev_var_name: names in the checkpoint, where they differ, by present name.
+
+    Raises:
+        ValueError: nothing names a checkpoint, or `vars_to_warm_start` is something else.
 
     Example:
         >>> settings = WarmStartSettings("last_night", vars_to_warm_start=".*embedding_weights")
@@ -96,6 +52,13 @@ class WarmStartSettings:
     def __post_init__(self) -> None:
         if not self.ckpt_to_initialize_from:
             raise ValueError("`ckpt_to_initialize_from` must name a checkpoint, got nothing.")
+        wanted = self.vars_to_warm_start
+        several = [] if wanted is None or isinstance(wanted, str) else wanted
+        if not isinstance(several, list | tuple) or not all(map(_is_name_or_variable, several)):
+            raise ValueError(
+                "`vars_to_warm_start` must be a regular expression, a list of them or of "
+                f"variables, or None, got {wanted!r}."
+            )
 
 
 def as_settings(warm_start_from: Any) -> WarmStartSettings | None:
@@ -114,72 +77,140 @@ def as_settings(warm_start_from: Any) -> WarmStartSettings | None:
     )
 
 
-def apply(settings: WarmStartSettings, store: VariableStore, names: Sequence[str]) -> None:
+def _is_name_or_variable(one: Any) -> bool:
+    return isinstance(one, str | tf.Variable | keras.Variable)
+
+
+def apply(
+    settings: WarmStartSettings,
+    store: VariableStore,
+    names: Sequence[str],
+    *,
+    fresh: Sequence[str],
+    training: bool,
+) -> None:
     """Gives variables values of the checkpoint that the settings name.
 
     Args:
         settings: which variables, and from where.
         store: holds the variables.
-        names: the variables that may be warm started.
+        names: the variables of the body.
+        fresh: those of them that are not warm started yet.
+        training: the body makes the optimizer's slots; otherwise settings about them can wait.
 
     Raises:
-        ValueError: a mapping names a variable that the model has not, or a variable has another
-            shape in the checkpoint.
+        ValueError: a mapping names a variable that is not warm started, the checkpoint lacks a
+            variable, or has it in another shape.
         CheckpointError: the checkpoint cannot be read.
+        tf.errors.NotFoundError: a vocabulary file is not there.
     """
     checkpoint = Checkpoint.open(settings.ckpt_to_initialize_from)
-    previous = dict(settings.var_name_to_prev_var_name or {})
-    vocabularies = dict(settings.var_name_to_vocab_info or {})
-    layout = store.layout(names)
-    chosen = {
-        saved for saved, (name, _) in layout.items() if _is_chosen(settings, saved, store[name])
+    chosen = _chosen(settings, store, names)
+    _check_used(settings, chosen, store.layout(names), training=training)
+    values = {
+        saved: _value(settings, saved, checkpoint)
+        for saved in sorted(chosen & store.layout(fresh).keys())
+        if not _is_new_here(saved, checkpoint)
     }
-    chosen |= vocabularies.keys() & layout.keys()
-    shapes = checkpoint.names_to_shapes()
-    values: dict[str, Any] = {}
-    for saved in sorted(chosen):
-        old_name = previous.pop(saved, saved)
-        if old_name not in shapes:
-            raise ValueError(
-                f"Cannot warm start {saved!r}: {checkpoint.prefix} holds no variable "
-                f"{old_name!r}. Leave it out of `vars_to_warm_start`, or name it in "
-                "`var_name_to_prev_var_name`."
-            )
-        vocabulary = vocabularies.pop(saved, None)
-        value = checkpoint.read(old_name)
-        values[saved] = vocabulary.remap(value) if vocabulary else value
-    if previous or vocabularies:
-        raise ValueError(
-            "These variables of var_name_to_prev_var_name or var_name_to_vocab_info are not warm "
-            f"started: {sorted({*previous, *vocabularies})}. The model has: {sorted(layout)}."
-        )
-    _check_shapes(values, store.shapes(names), checkpoint)
-    _write(store, names, values)
+    _check_shapes(settings, values, store.shapes(fresh), checkpoint)
+    _write(store, fresh, values)
     logging.info("Warm started %d variables from %s.", len(values), checkpoint.prefix)
 
 
-def _is_chosen(settings: WarmStartSettings, saved: str, variable: Variable) -> bool:
-    wanted = settings.vars_to_warm_start
+def _chosen(settings: WarmStartSettings, store: VariableStore, names: Sequence[str]) -> set[str]:
+    """Returns the variables that are to be warm started, by their names in checkpoints."""
+    wanted, layout = settings.vars_to_warm_start, store.layout(names)
     if wanted is None:
-        return False
+        return set(settings.var_name_to_vocab_info or ()) & layout.keys()
     if isinstance(wanted, str):
-        return bool(variable.trainable) and re.match(wanted, saved) is not None
-    return any(
-        re.match(one, saved) is not None if isinstance(one, str) else one is variable
-        for one in wanted
-    )
+        trainable = {saved for saved, (name, _) in layout.items() if store[name].trainable}
+        return {saved for saved in trainable if re.match(wanted, saved)}
+    patterns = [one for one in wanted if isinstance(one, str)]
+    whole = {_name_of(one, store) for one in wanted if not isinstance(one, str)}
+    return {
+        saved
+        for saved, (name, _) in layout.items()
+        if name in whole or any(re.match(pattern, saved) for pattern in patterns)
+    }
+
+
+def _name_of(variable: Any, store: VariableStore) -> str:
+    name = store.name_of(variable.value if isinstance(variable, keras.Variable) else variable)
+    if name not in store:
+        raise ValueError(
+            f"`vars_to_warm_start` has a variable {name!r} that `model_fn` did not make. It made: "
+            f"{sorted(store.names)}. Give the name, as a string."
+        )
+    return name
+
+
+def _check_used(
+    settings: WarmStartSettings,
+    chosen: set[str],
+    layout: Mapping[str, Any],
+    *,
+    training: bool,
+) -> None:
+    previous = settings.var_name_to_prev_var_name or {}
+    unused = {*previous, *(settings.var_name_to_vocab_info or {})} - chosen
+    if not training:
+        unused = {name for name in unused if not name.startswith(_SLOT)}
+    if unused:
+        raise ValueError(
+            "These variables of var_name_to_prev_var_name or var_name_to_vocab_info are not warm "
+            f"started: {sorted(unused)}. `vars_to_warm_start`, "
+            f"{settings.vars_to_warm_start!r}, must choose them too. The model has: "
+            f"{sorted(layout)}."
+        )
+
+
+def _is_new_here(saved: str, checkpoint: Checkpoint) -> bool:
+    """Says if it is state of random numbers, which tf.estimator's layers did not keep."""
+    return saved.endswith(SEED_STATE) and saved not in checkpoint.names_to_shapes()
+
+
+def _value(settings: WarmStartSettings, saved: str, checkpoint: Checkpoint) -> Any:
+    """Returns the initial value of a variable."""
+    old_name = (settings.var_name_to_prev_var_name or {}).get(saved, saved)
+    known = checkpoint.names_to_shapes()
+    if old_name not in known:
+        near = difflib.get_close_matches(old_name, known, n=3)
+        hint = f" Nearest are {', '.join(map(repr, near))}." if near else ""
+        raise ValueError(
+            f"Cannot warm start {saved!r}: {checkpoint.prefix} holds no variable {old_name!r}."
+            f"{hint} Leave it out of `vars_to_warm_start`, or say in `var_name_to_prev_var_name` "
+            "what it was called."
+        )
+    value = checkpoint.read(old_name)
+    vocabulary = (settings.var_name_to_vocab_info or {}).get(saved)
+    if vocabulary is None:
+        return value
+    try:
+        return VocabInfo.of(vocabulary).remap(value)
+    except ValueError as error:
+        raise ValueError(f"Cannot warm start {saved!r} from {old_name!r}: {error}") from error
 
 
 def _check_shapes(
-    values: Mapping[str, Any], shapes: Mapping[str, tuple[Any, Any]], checkpoint: Checkpoint
+    settings: WarmStartSettings,
+    values: Mapping[str, Any],
+    shapes: Mapping[str, tuple[Any, Any]],
+    checkpoint: Checkpoint,
 ) -> None:
     for name, value in values.items():
-        if tuple(value.shape) != tuple(shapes[name][0]):
+        shape = list(shapes[name][0])
+        if list(value.shape) == shape:
+            continue
+        text = f"Cannot warm start {name!r} of shape {shape} from {checkpoint.prefix}: "
+        if name in (settings.var_name_to_vocab_info or {}):
             raise ValueError(
-                f"Cannot warm start {name!r} of shape {list(shapes[name][0])} from "
-                f"{checkpoint.prefix}: there it has shape {list(value.shape)}. Leave it out of "
-                "`vars_to_warm_start`, or map its vocabulary with `var_name_to_vocab_info`."
+                f"{text}its `var_name_to_vocab_info` makes shape {list(value.shape)} of it. Give "
+                "`new_vocab_size` and `num_oov_buckets` as the model has them, and the `axis`."
             )
+        raise ValueError(
+            f"{text}there it has shape {list(value.shape)}. Leave it out of `vars_to_warm_start`, "
+            "or map its vocabulary with `var_name_to_vocab_info`."
+        )
 
 
 def _write(store: VariableStore, names: Sequence[str], values: Mapping[str, Any]) -> None:
