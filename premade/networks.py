@@ -16,12 +16,13 @@ import tensorflow as tf
 import feature_columns as fc
 from premade.columns import check_named
 from premade.input_dense import InputDense
+from premade.saving import Network, saved
 
 Tensor = Any
 
 
 @keras.saving.register_keras_serializable("premade")
-class LinearModel(keras.Model):
+class LinearModel(Network):
     """A linear function of feature columns, `[batch, units]`.
 
     Args:
@@ -30,6 +31,7 @@ class LinearModel(keras.Model):
         sparse_combiner: how the weights of a row with several ids are combined: `sum`, `mean` or
             `sqrtn`.
         name: first part of the variable names.
+        **kwargs: those of `keras.Model`.
 
     Example:
         >>> model = LinearModel([fc.numeric_column("x")], units=2)
@@ -43,19 +45,35 @@ class LinearModel(keras.Model):
         units: int = 1,
         sparse_combiner: str = "sum",
         name: str = "linear",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, **kwargs)
+        self.units = units
+        self.sparse_combiner = sparse_combiner
         self.columns = fc.LinearModel(
             feature_columns, units=units, sparse_combiner=sparse_combiner, name="linear_model"
         )
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights; the columns decide their shapes."""
+        self.columns.build(input_shape)
 
     def call(self, features: Mapping[str, Tensor]) -> Tensor:
         """Returns logits `[batch, units]` of raw or transformed features."""
         return self.columns(features)
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, serialized."""
+        return {
+            **super().get_config(),
+            "feature_columns": saved(self.columns.columns),
+            "units": self.units,
+            "sparse_combiner": self.sparse_combiner,
+        }
+
 
 @keras.saving.register_keras_serializable("premade")
-class DNNModel(keras.Model):
+class DNNModel(Network):
     """A feed-forward network over dense feature columns, `[batch, units]`.
 
     Each hidden layer is dense, then activation, then dropout, then batch normalisation: the order
@@ -71,6 +89,7 @@ class DNNModel(keras.Model):
         features_are_data: nothing before the model learns from the gradient by its features, so
             that it need not be computed; true under an input function.
         name: first part of the variable names.
+        **kwargs: those of `keras.Model`.
 
     Example:
         >>> model = DNNModel([4], [fc.numeric_column("x")])
@@ -91,15 +110,18 @@ class DNNModel(keras.Model):
         batch_norm: bool = False,
         features_are_data: bool = False,
         name: str = "dnn",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, **kwargs)
+        self.activation = keras.activations.get(activation)
+        self.features_are_data = features_are_data
         self.input_layer = fc.DenseFeatures(feature_columns, name="input_layer")
         dense = keras.layers.Dense
         first: Any = dense
         if features_are_data:
             first = functools.partial(InputDense, learned_span=self.input_layer.learned_span)
         self.hidden = [
-            (dense if i else first)(size, activation=activation, name=f"hiddenlayer_{i}")
+            (dense if i else first)(size, activation=self.activation, name=f"hiddenlayer_{i}")
             for i, size in enumerate(hidden_units)
         ]
         self.dropout = None if dropout is None else keras.layers.Dropout(dropout, name="dropout")
@@ -108,6 +130,19 @@ class DNNModel(keras.Model):
             for i in range(len(self.hidden) if batch_norm else 0)
         ]
         self.logits = keras.layers.Dense(units, name="logits")
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights; the columns decide their shapes."""
+        with keras.name_scope("input_from_feature_columns"):
+            self.input_layer.build(input_shape)
+        width = sum(column.width for column in self.input_layer.columns)
+        for i, layer in enumerate(self.hidden):
+            layer.build((None, width))
+            width = layer.units
+            if self.norms:
+                with keras.name_scope(layer.name):
+                    self.norms[i].build((None, width))
+        self.logits.build((None, width))
 
     def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
         """Returns logits `[batch, units]` of raw or transformed features."""
@@ -122,15 +157,29 @@ class DNNModel(keras.Model):
                     net = self.norms[i](net, training=training)
         return self.logits(net)
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, serialized."""
+        return {
+            **super().get_config(),
+            "hidden_units": [layer.units for layer in self.hidden],
+            "feature_columns": saved(self.input_layer.columns),
+            "units": self.logits.units,
+            "activation": saved(self.activation),
+            "dropout": None if self.dropout is None else self.dropout.rate,
+            "batch_norm": bool(self.norms),
+            "features_are_data": self.features_are_data,
+        }
+
 
 @keras.saving.register_keras_serializable("premade")
-class WideDeepModel(keras.Model):
+class WideDeepModel(Network):
     """The sum of a linear model and a deep one: Cheng et al., "Wide & Deep Learning", 2016.
 
     Args:
         linear: the wide part.
         dnn: the deep part.
         name: first part of the variable names.
+        **kwargs: those of `keras.Model`.
 
     Example:
         >>> x = fc.numeric_column("x")
@@ -139,23 +188,36 @@ class WideDeepModel(keras.Model):
         TensorShape([2, 1])
     """
 
-    def __init__(self, linear: LinearModel, dnn: DNNModel, name: str = "wide_deep") -> None:
-        super().__init__(name=name)
+    def __init__(
+        self, linear: LinearModel, dnn: DNNModel, name: str = "wide_deep", **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
         self.linear = linear
         self.dnn = dnn
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights of both parts."""
+        for part in (self.linear, self.dnn):
+            if not part.built:  # one that was loaded from a file has its weights already
+                part.build(input_shape)
 
     def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
         """Returns logits `[batch, units]` of raw or transformed features."""
         return self.linear(features) + self.dnn(features, training=training)
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, serialized."""
+        return {**super().get_config(), "linear": saved(self.linear), "dnn": saved(self.dnn)}
+
 
 @keras.saving.register_keras_serializable("premade")
-class BaselineModel(keras.Model):
+class BaselineModel(Network):
     """The same numbers for every row, `[batch, units]`: a bias that is learned.
 
     Args:
         units: number of outputs.
         name: first part of the variable name.
+        **kwargs: those of `keras.Model`.
 
     Example:
         >>> model = BaselineModel(units=2)
@@ -165,8 +227,8 @@ class BaselineModel(keras.Model):
         'baseline/bias'
     """
 
-    def __init__(self, units: int = 1, name: str = "baseline") -> None:
-        super().__init__(name=name)
+    def __init__(self, units: int = 1, name: str = "baseline", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
         self.units = units
         self.bias: Any = None
 
@@ -186,6 +248,10 @@ class BaselineModel(keras.Model):
             tf.errors.InvalidArgumentError: features differ in their number of rows.
         """
         return tf.tile(self.bias.value[tf.newaxis, :], [_batch_size(features), 1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "units": self.units}
 
 
 def _batch_size(features: Mapping[str, Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 import feature_columns as fc
+from premade.saving import Network, saved
 
 Tensor = Any
 
@@ -28,7 +29,7 @@ CELLS = {
 
 
 @keras.saving.register_keras_serializable("premade")
-class RNNModel(keras.Model):
+class RNNModel(Network):
     """A recurrent network over sequence columns, `[batch, units]` or `[batch, time, units]`.
 
     The output of the last step of each sequence, or of every step, then a dense layer. Context
@@ -45,6 +46,7 @@ class RNNModel(keras.Model):
         context_feature_columns: dense columns; None is no context.
         units: number of outputs.
         name: first part of the variable names.
+        **kwargs: those of `keras.Model`.
 
     Example:
         >>> price = fc.sequence_numeric_column("price")
@@ -62,8 +64,9 @@ class RNNModel(keras.Model):
         units: int = 1,
         *,
         name: str = "rnn_model",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, **kwargs)
         self.sequence = fc.SequenceFeatures(sequence_feature_columns, name="sequence_features")
         context = list(context_feature_columns or ())
         self.context = fc.DenseFeatures(context, name="dense_features") if context else None
@@ -74,6 +77,15 @@ class RNNModel(keras.Model):
         self.sequence.build()
         if self.context is not None:
             self.context.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights; the columns decide their shapes."""
+        del input_shape
+        inputs = [layer for layer in (self.sequence, self.context) if layer is not None]
+        width = sum(column.width for layer in inputs for column in layer.columns)
+        if not self.rnn.built:  # one that was loaded from a file has its weights already
+            self.rnn.build((None, None, width))
+        self.logits.build((None, self.rnn.compute_output_shape((None, None, width))[-1]))
 
     def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
         """Returns logits of raw or transformed features."""
@@ -96,6 +108,16 @@ class RNNModel(keras.Model):
             return None
         mask = self.sequence.mask(features)
         return tf.pad(mask, [[0, 0], [0, _missing_step(mask)]])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, serialized."""
+        return {
+            **super().get_config(),
+            "rnn": saved(self.rnn),
+            "sequence_feature_columns": saved(self.sequence.columns),
+            "context_feature_columns": self.context and saved(self.context.columns),
+            "units": self.logits.units,
+        }
 
 
 def _missing_step(steps: Tensor) -> Tensor:

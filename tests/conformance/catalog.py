@@ -434,6 +434,85 @@ MODELS = (
 )
 
 
+# Layers, networks and values
+
+
+def _each_once(columns: Iterable[Column], folder: pathlib.Path) -> list[Any]:
+    """Returns columns of different names; two of the table may read one feature alike."""
+    return list({made.name: made for made in (each.make(folder) for each in columns)}.values())
+
+
+def _dense(columns: Iterable[Any], kind: type) -> list[Any]:
+    return [each if isinstance(each, kind) else fc.indicator_column(each) for each in columns]
+
+
+def dense_columns(folder: pathlib.Path) -> list[Any]:
+    """All columns as a network takes them."""
+    dense = _dense(_each_once(COLUMNS, folder), fc.DenseColumn)
+    return list({each.name: each for each in dense}.values())
+
+
+def sequence_columns(folder: pathlib.Path) -> list[Any]:
+    """Sequence columns of one feature, which have the same steps."""
+    listed = [each for each in SEQUENCE_COLUMNS if each.name.endswith(("list", "bucket"))]
+    embedded = fc.embedding_column(listed[0].make(folder), 3)
+    return [embedded, *_dense([listed[1].make(folder)], fc.SequenceDenseColumn)]
+
+
+LAYERS: dict[str, Callable[[pathlib.Path], Any]] = {
+    "DenseFeatures": lambda folder: fc.DenseFeatures(dense_columns(folder)),
+    "LinearModel": lambda folder: fc.LinearModel(
+        _each_once(COLUMNS, folder), units=2, sparse_combiner="mean"
+    ),
+    "SequenceFeatures": lambda folder: fc.SequenceFeatures(sequence_columns(folder)),
+}
+
+
+def _dnn(folder: pathlib.Path) -> Any:
+    return premade.DNNModel(
+        [4, 3], dense_columns(folder), units=2, activation="tanh", dropout=0.5, batch_norm=True
+    )
+
+
+NETWORKS: dict[str, Callable[[pathlib.Path], Any]] = {
+    "BaselineModel": lambda folder: premade.BaselineModel(units=2),
+    "DNNModel": _dnn,
+    "LinearModel": lambda folder: premade.LinearModel(
+        _each_once(COLUMNS, folder), units=2, sparse_combiner="sqrtn"
+    ),
+    "RNNModel": lambda folder: premade.RNNModel(
+        keras.layers.GRU(3), sequence_columns(folder), dense_columns(folder)[:3], units=2
+    ),
+    "WideDeepModel": lambda folder: premade.WideDeepModel(
+        premade.LinearModel(_each_once(COLUMNS, folder), units=2), _dnn(folder)
+    ),
+}
+
+HEADS: dict[str, tuple[Callable[[], Any], str]] = {  # and the kind of the labels
+    "BinaryClassHead": (lambda: estimators.BinaryClassHead(thresholds=[0.2]), "binary"),
+    "LogisticRegressionHead": (estimators.LogisticRegressionHead, "binary"),
+    "MultiClassHead": (lambda: estimators.MultiClassHead(3, weight_column="age"), "three"),
+    "MultiHead": (lambda: multi_head(), "named"),
+    "MultiLabelHead": (lambda: estimators.MultiLabelHead(3), "several"),
+    "PoissonRegressionHead": (estimators.PoissonRegressionHead, "count"),
+    "RegressionHead": (lambda: estimators.RegressionHead(weight_column="age"), "real"),
+}
+
+# Arguments of a run, which a scheduler may send to another process.
+VALUES: dict[str, Callable[[], Any]] = {
+    "Cluster": lambda: estimators.Cluster(),
+    "EvalSpec": lambda: estimators.EvalSpec(features, steps=3, name="again", every_steps=2),
+    "LogScale": lambda: fc.LogScale(2.0),
+    "RunConfig": lambda: estimators.RunConfig("runs", tf_random_seed=3, save_checkpoints_steps=5),
+    "Standardize": lambda: fc.Standardize(40.0, 10.0),
+    "TrainSpec": lambda: estimators.TrainSpec(features, max_steps=5),
+    "VocabInfo": lambda: estimators.VocabInfo("new.txt", 3, 1, "old.txt", axis=1),
+    "WarmStartSettings": lambda: estimators.WarmStartSettings(
+        "runs", None, {"w": estimators.VocabInfo("new.txt", 3, 1, "old.txt")}
+    ),
+}
+
+
 # Hooks and exporters
 
 

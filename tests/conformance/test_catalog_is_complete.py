@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 
 import keras
@@ -13,12 +14,16 @@ from tests.conformance import catalog
 
 NO_ENTRY = {
     "CheckpointSaverListener": "told by a CheckpointSaverHook",
+    "EstimatorSpec": "holds tensors of a trace; every model of the catalog returns one",
     "Exporter": "abstract",
+    "FeatureImportance": "a row of permutation_importance",
     "FeedFnHook": "refuses to be made, saying what to do instead",
+    "FusedPart": "where LinearModel keeps a column's weights",
     "Head": "abstract",
     "LinearWeight": "a row of linear_weights",
     "linear_weights": "reads a model that is trained already",
     "make_parse_example_spec": "used by test_exports_what_it_predicts",
+    "Part": "where a premade model keeps a column's weights",
 }
 
 
@@ -40,6 +45,7 @@ def test_heads():
     ends = ("Head", "HeadWrapper")
     heads = {name for name in estimators.__all__ if name.endswith(ends)} - NO_ENTRY.keys()
     assert {head for model in catalog.MODELS for head in model.covers} == heads
+    assert catalog.HEADS.keys() == heads
 
 
 def test_columns():
@@ -58,11 +64,32 @@ def test_exporters():
     assert catalog.EXPORTERS.keys() == exporters - NO_ENTRY.keys()
 
 
-def test_networks_of_the_models_are_keras_models():
-    others = {getattr(premade, name) for name in set(premade.__all__) - _models() - NO_ENTRY.keys()}
-    networks = {other for other in others if isinstance(other, type)}
-    assert networks
-    assert all(issubclass(network, keras.Model) for network in networks)
+def _classes(module, base):
+    public = {name: getattr(module, name) for name in module.__all__}
+    return {n for n, each in public.items() if isinstance(each, type) and issubclass(each, base)}
+
+
+def test_layers():
+    assert catalog.LAYERS.keys() == _classes(feature_columns, keras.layers.Layer)
+
+
+def test_networks():
+    assert catalog.NETWORKS.keys() == _classes(premade, keras.Model)
+
+
+def test_classes_of_premade_are_models_or_networks():
+    others = _classes(premade, object) - _models() - NO_ENTRY.keys()
+    assert others == catalog.NETWORKS.keys()
+
+
+def test_values():
+    values = {
+        name
+        for module in (estimators, feature_columns, premade)
+        for name in module.__all__
+        if dataclasses.is_dataclass(getattr(module, name))
+    }
+    assert catalog.VALUES.keys() == values - NO_ENTRY.keys()
 
 
 def test_reasons_are_about_names_that_exist():
