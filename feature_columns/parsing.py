@@ -9,11 +9,13 @@ from feature_columns.base import FeatureColumn
 from feature_columns.old_columns import converted
 
 
-def make_parse_example_spec(feature_columns: Iterable[FeatureColumn]) -> ParseSpec:
+def make_parse_example_spec(
+    feature_columns: FeatureColumn | Iterable[FeatureColumn],
+) -> ParseSpec:
     """Returns the features that the columns read from a serialized `tf.Example`, by key.
 
     Args:
-        feature_columns: any columns.
+        feature_columns: any columns, or one.
 
     Raises:
         ValueError: something is no column, or two columns read one key in different ways.
@@ -22,8 +24,10 @@ def make_parse_example_spec(feature_columns: Iterable[FeatureColumn]) -> ParseSp
     >>> list(make_parse_example_spec([numeric_column("age"), numeric_column("hours")]))
     ['age', 'hours']
     """
+    given = converted(feature_columns)
+    columns = [given] if isinstance(given, FeatureColumn) else map(converted, given)
     spec: ParseSpec = {}
-    for column in map(converted, feature_columns):
+    for column in columns:
         if not isinstance(column, FeatureColumn):
             raise ValueError(
                 f"All feature_columns must be FeatureColumn instances. Given: {column!r} of type "

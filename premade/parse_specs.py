@@ -29,8 +29,8 @@ def classifier_parse_example_spec(
         weight_column: name of the weight in the examples, or a numeric column.
 
     Raises:
-        ValueError: the label or the weight is among the features.
-        TypeError: `weight_column` is neither a name nor a numeric column.
+        ValueError: the label or the weight is among the features, or `weight_column` is neither
+            a name nor a numeric column.
 
     Example:
         >>> spec = classifier_parse_example_spec([fc.numeric_column("age")], "income")
@@ -60,8 +60,8 @@ def regressor_parse_example_spec(
         weight_column: name of the weight in the examples, or a numeric column.
 
     Raises:
-        ValueError: the label or the weight is among the features.
-        TypeError: `weight_column` is neither a name nor a numeric column.
+        ValueError: the label or the weight is among the features, or `weight_column` is neither
+            a name nor a numeric column.
 
     Example:
         >>> spec = regressor_parse_example_spec(
@@ -82,7 +82,7 @@ def _spec(columns: Iterable[Any], label_key: str, label: Any, weight_column: Any
         weight_column = fc.numeric_column(weight_column)
     weight_column = converted(weight_column)
     if not isinstance(weight_column, NumericColumn):
-        raise TypeError(
+        raise ValueError(
             "weight_column must be the name of a feature or a numeric_column, got "
             f"{type(weight_column).__name__}: {weight_column!r}."
         )
