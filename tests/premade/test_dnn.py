@@ -155,6 +155,8 @@ def test_d9_batch_normalization(small, batch, logits, losses):
     estimator = small(DNNRegressor, [2], [AGE], values=start, batch_norm=True)
     data = batch({"age": [[10.0], [20.0]]}, [[0.0], [0.0]])
     assert np.ravel(logits(estimator, data)) == pytest.approx([1.29950038, 5.29750187], rel=1e-5)
+    evaluated = estimator.evaluate(data, steps=1)["loss"]
+    assert evaluated == pytest.approx((1.29950038**2 + 5.29750187**2) / 2, rel=1e-5)
     # The loss of zero labels tells both training logits, -0.69989557 and 1.29989557.
     loss = (0.69989557**2 + 1.29989557**2) / 2
     assert losses(estimator, data) == pytest.approx([loss], rel=1e-5)
