@@ -105,12 +105,14 @@ def apply(
         tf.errors.NotFoundError: a vocabulary file is not there.
     """
     checkpoint = Checkpoint.open(settings.ckpt_to_initialize_from)
+    known = checkpoint.names_to_shapes()
     chosen = _chosen(settings, store, names)
     _check_used(settings, chosen, store.layout(names), training=training)
     values = {
-        saved: _value(settings, saved, checkpoint)
+        saved: _value(settings, saved, checkpoint, known)
         for saved in sorted(chosen & store.layout(fresh).keys())
-        if not _is_new_here(saved, checkpoint)
+        # tf.estimator's layers kept no state of random numbers; that of Keras 3 starts afresh.
+        if saved in known or not saved.endswith(SEED_STATE)
     }
     _check_shapes(settings, values, store.shapes(fresh), checkpoint)
     _write(store, fresh, values)
@@ -164,15 +166,11 @@ def _check_used(
         )
 
 
-def _is_new_here(saved: str, checkpoint: Checkpoint) -> bool:
-    """Says if it is state of random numbers, which tf.estimator's layers did not keep."""
-    return saved.endswith(SEED_STATE) and saved not in checkpoint.names_to_shapes()
-
-
-def _value(settings: WarmStartSettings, saved: str, checkpoint: Checkpoint) -> Any:
-    """Returns the initial value of a variable."""
+def _value(
+    settings: WarmStartSettings, saved: str, checkpoint: Checkpoint, known: Mapping[str, Any]
+) -> Any:
+    """Returns the initial value of a variable; `known` are the names in the checkpoint."""
     old_name = (settings.var_name_to_prev_var_name or {}).get(saved, saved)
-    known = checkpoint.names_to_shapes()
     if old_name not in known:
         near = difflib.get_close_matches(old_name, known, n=3)
         hint = f" Nearest are {', '.join(map(repr, near))}." if near else ""

@@ -178,6 +178,22 @@ def test_layer_in_a_saved_model(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", catalog.LAYERS)
+def test_layer_in_the_saved_model_of_a_subclassed_model(name, tmp_path):
+    """`Subclassed.export` would take every feature for a float: Keras knows only their shapes."""
+    model = Subclassed(catalog.LAYERS[name](tmp_path))
+    _answers(model)
+
+    archive = keras.export.ExportArchive()
+    archive.track(model.layer)
+    archive.track(model.last)
+    archive.add_endpoint("serve", lambda features: model(features), input_signature=[_specs()])
+    archive.write_out(tmp_path / "model", verbose=False)
+
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    _assert_same(served.serve(_features()), _compiled(model))
+
+
+@pytest.mark.parametrize("name", catalog.LAYERS)
 def test_layer_from_its_config(name, tmp_path):
     layer = catalog.LAYERS[name](tmp_path)
     again = type(layer).from_config(layer.get_config())
