@@ -57,6 +57,7 @@ from feature_columns.vocabulary import (
 from feature_columns.vocabulary import (
     categorical_column_with_vocabulary_list as categorical_column_with_vocabulary_list,
 )
+from feature_columns.weighted import weighted_categorical_column as weighted_categorical_column
 
 __all__ = [
     "CategoricalColumn",
@@ -85,4 +86,5 @@ __all__ = [
     "sequence_categorical_column_with_vocabulary_file",
     "sequence_categorical_column_with_vocabulary_list",
     "sequence_numeric_column",
+    "weighted_categorical_column",
 ]

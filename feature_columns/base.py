@@ -8,6 +8,7 @@ A column is a frozen value: hashable, comparable, and it holds no tensor. Work h
 FeatureColumn
 ├── SourceColumn             makes a transformed tensor from raw features
 │   ├── NumericColumn        floats [batch, width]; also a DenseColumn
+│   ├── CategoryWeights      floats [batch, k], one for each id of a weighted column
 │   └── CategoricalColumn    integer ids [batch, k], dense or ragged
 │       └── BucketizedColumn also a DenseColumn
 └── FloatColumn              floats that a layer makes, with weights if need be
@@ -46,8 +47,8 @@ class FeatureColumn(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def source(self) -> SourceColumn:
-        """The column whose transformed tensor this one reads."""
+    def sources(self) -> tuple[SourceColumn, ...]:
+        """The columns whose transformed tensors this one reads: ids come before their weights."""
 
     def get_config(self) -> dict[str, Any]:
         """Returns the fields, as `keras.saving` writes them."""
@@ -81,17 +82,16 @@ class SourceColumn(FeatureColumn):
         """Computes the transformed tensor of a batch."""
 
     @property
-    @final
-    def source(self) -> SourceColumn:
+    def sources(self) -> tuple[SourceColumn, ...]:
         """This column."""
-        return self
+        return (self,)
 
     @functools.cached_property
     def transformed_key(self) -> str:
         """The key of the transformed tensor among the features.
 
-        Its shape, `"<name>:ids/1f0c93ab"` or `"<name>:values/1f0c93ab"`, is not one that a raw
-        feature has, and it differs between columns of one name that compute different things.
+        Its shape, `"<name>:<kind>/1f0c93ab"`, is not one that a raw feature has, and it differs
+        between columns of one name that compute different things.
         """
         return signature.transformed_key(self.name, self.kind, self)
 
@@ -190,11 +190,11 @@ class FloatColumn(FeatureColumn):
         """The weights that `represent` reads, in order."""
 
     @abc.abstractmethod
-    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+    def represent(self, transformed: Sequence[Tensor], weights: Sequence[Any]) -> Tensor:
         """Returns float32 `[batch, width]`; of a sequence, `[batch, time, width]`.
 
         Args:
-            transformed: the transformed tensor of `source`.
+            transformed: the transformed tensor of each of `sources`.
             weights: one `tf.Variable` for each of `weight_specs`.
         """
 

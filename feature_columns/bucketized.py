@@ -86,10 +86,11 @@ class BucketizedColumn(base.DenseColumn, base.CategoricalColumn):
         """A number always has a bucket."""
         del cache
 
-    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+    def represent(self, transformed: Sequence[Tensor], weights: Sequence[Any]) -> Tensor:
         """Returns one-hot floats, the buckets of the first number first."""
         del weights
-        return combiners.count(transformed, self.num_buckets)
+        (ids,) = transformed
+        return combiners.count(ids, self.num_buckets)
 
     @property
     def _buckets_per_number(self) -> int:

@@ -113,9 +113,16 @@ class FeatureCache:
                 f"Feature {key!r} of column {column_name!r} must be [batch] or [batch, k], got "
                 f"shape {value.shape}. Flatten all but the first dimension."
             )
-        if isinstance(value, tf.SparseTensor):
-            # Not RaggedTensor.from_sparse: it refuses rows whose values leave gaps.
-            return tf.RaggedTensor.from_value_rowids(
-                value.values, value.indices[:, 0], nrows=value.dense_shape[0]
-            )
-        return value
+        return as_ragged(value) if isinstance(value, tf.SparseTensor) else value
+
+
+def as_ragged(sparse: Tensor) -> Tensor:
+    """Returns the rows of a SparseTensor `[batch, k]` without the gaps between their values.
+
+    `tf.RaggedTensor.from_sparse` refuses rows with gaps.
+
+    >>> as_ragged(tf.SparseTensor([[0, 2], [2, 0], [2, 1]], ["a", "b", "c"], [3, 4])).to_list()
+    [[b'a'], [], [b'b', b'c']]
+    """
+    rows = sparse.indices[:, 0]
+    return tf.RaggedTensor.from_value_rowids(sparse.values, rows, nrows=sparse.dense_shape[0])

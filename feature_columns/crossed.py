@@ -14,6 +14,7 @@ from feature_columns.aliases import ParseSpec, Tensor
 from feature_columns.cache import FeatureCache
 from feature_columns.hashed import HashedCategoricalColumn
 from feature_columns.old_columns import converted
+from feature_columns.weighted import WeightedCategoricalColumn
 
 _DEFAULT_HASH_KEY = 0xDECAFCAFFE  # That of TensorFlow's kernel.
 
@@ -159,6 +160,12 @@ def crossed_column(
                 "categorical_column_with_hash_bucket is not supported for crossing. Hashing "
                 f"before crossing will increase probability of collision. Use {key.key!r}, the "
                 f"feature key, instead. Given: {key!r}."
+            )
+        if isinstance(key, WeightedCategoricalColumn):
+            raise ValueError(
+                "weighted_categorical_column is not supported for crossing: a combination has no "
+                f"weight. Use its categorical column, {key.categorical_column.name!r}, instead, "
+                f"and a weighted_categorical_column of the cross if need be. Given: {key!r}."
             )
         if not isinstance(key, str | base.CategoricalColumn):
             raise ValueError(

@@ -39,9 +39,9 @@ class EmbeddingColumn(base.DenseColumn):
         return self.categorical_column.parse_example_spec
 
     @property
-    def source(self) -> base.SourceColumn:
-        """The categorical column."""
-        return self.categorical_column
+    def sources(self) -> tuple[base.SourceColumn, ...]:
+        """Those of the categorical column."""
+        return self.categorical_column.sources
 
     @property
     def width(self) -> int:
@@ -57,10 +57,11 @@ class EmbeddingColumn(base.DenseColumn):
         shape = (self.categorical_column.num_buckets, self.dimension)
         return (base.WeightSpec("embedding_weights", shape, initializer, self.trainable),)
 
-    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+    def represent(self, transformed: Sequence[Tensor], weights: Sequence[Any]) -> Tensor:
         """Returns the combined vectors of each row's categories."""
         (table,) = weights
-        return combiners.combine(table, transformed, self.combiner, self.max_norm)
+        ids, *id_weights = transformed
+        return combiners.combine(table, ids, self.combiner, self.max_norm, *id_weights)
 
 
 def embedding_column(
@@ -80,7 +81,8 @@ def embedding_column(
         categorical_column: any categorical column. Of a sequence column, the categories of each
             step are looked up and combined.
         dimension: the length of a vector.
-        combiner: 'mean', 'sqrtn' or 'sum'. A row without categories gives zeros.
+        combiner: 'mean', 'sqrtn' or 'sum'; see `weighted_categorical_column` for what weights
+            do. A row without categories gives zeros.
         initializer: called with a shape and a dtype. None is a normal distribution of mean 0
             and standard deviation `1 / sqrt(dimension)`, truncated at two of these.
         ckpt_to_load_from: must be None; warm start the estimator instead.

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from feature_columns import combiners, signature
+from feature_columns import combiners, keyed, signature
 from feature_columns.aliases import Tensor
 from feature_columns.base import CategoricalColumn
 
@@ -107,13 +107,20 @@ class FusedLayout:
         """
         return _weighted_sum(table, rows, tf.cast(tf.not_equal(rows, self.sink), tf.float32))
 
-    def logits(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
+    def logits(
+        self,
+        table: Any,
+        ids: Sequence[Tensor],
+        combiner: str,
+        weights: Sequence[Tensor | None] | None = None,
+    ) -> Tensor:
         """Looks the ids of all columns up and adds what each column combines.
 
         Args:
             table: `tf.Variable` `[rows, units]`.
             ids: for each part, int64 `[batch, k]`, dense or ragged.
             combiner: one of `combiners.COMBINERS`, for several ids of one column in one row.
+            weights: for each part None, or the weights of its ids, in their form.
 
         Returns:
             float32 `[batch, units]`.
@@ -125,30 +132,45 @@ class FusedLayout:
         [[5.5], [110.0]]
         """
         is_dense = all(isinstance(each, tf.Tensor) and each.shape[1] is not None for each in ids)
-        return (self._dense if is_dense else self._mixed)(table, ids, combiner)
+        if weights is None or all(each is None for each in weights):
+            given = None
+        else:
+            given = [_ones(i) if w is None else w for i, w in zip(ids, weights, strict=True)]
+        return (self._dense if is_dense else self._mixed)(table, ids, combiner, given)
 
-    def _dense(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
+    def _dense(
+        self, table: Any, ids: Sequence[Tensor], combiner: str, given: Sequence[Tensor] | None
+    ) -> Tensor:
         widths = [each.shape[1] for each in ids]
         starts = np.repeat([part.start for part in self.parts], widths)
         rows, weights = self._place(tf.concat(ids, axis=1), starts)
-        if combiner != "sum" and max(widths) > 1:
+        if given is not None:
+            weights *= combiners.effective(tf.concat(given, axis=1), combiner)
+        if combiner != "sum" and (given is not None or max(widths) > 1):
             owner = np.repeat(np.arange(len(widths)), widths)
             same_column = (owner[:, np.newaxis] == owner).astype(np.float32)
-            weights *= combiners.normaliser(tf.matmul(weights, same_column), combiner)
+            masses = tf.matmul(combiners.mass(weights, combiner), same_column)
+            weights *= combiners.normaliser(masses, combiner)
         return _weighted_sum(table, rows, weights)
 
-    def _mixed(self, table: Any, ids: Sequence[Tensor], combiner: str) -> Tensor:
+    def _mixed(
+        self, table: Any, ids: Sequence[Tensor], combiner: str, given: Sequence[Tensor] | None
+    ) -> Tensor:
         batch = _batch_size(ids[0])
         examples = tf.concat([_example_indices(each) for each in ids], axis=0)
         flat = [_flat(each) for each in ids]
         sizes = [tf.size(each) for each in flat]
         starts = tf.repeat([part.start for part in self.parts], sizes)
         rows, weights = self._place(tf.concat(flat, axis=0), tf.cast(starts, tf.int64))
+        if given is not None:
+            flat_weights = tf.concat([_flat(each) for each in given], axis=0)
+            weights *= combiners.effective(flat_weights, combiner)
         if combiner != "sum":
             owner = tf.cast(tf.repeat(tf.range(len(ids)), sizes), tf.int64)
             cell = examples * len(ids) + owner
-            counts = tf.math.unsorted_segment_sum(weights, cell, batch * len(ids))
-            weights *= tf.gather(combiners.normaliser(counts, combiner), cell)
+            masses = combiners.mass(weights, combiner)
+            masses = tf.math.unsorted_segment_sum(masses, cell, batch * len(ids))
+            weights *= tf.gather(combiners.normaliser(masses, combiner), cell)
         looked_up = tf.nn.embedding_lookup(table, rows) * weights[:, tf.newaxis]
         return tf.math.unsorted_segment_sum(looked_up, examples, batch)
 
@@ -161,6 +183,10 @@ def _weighted_sum(table: Any, rows: Tensor, weights: Tensor) -> Tensor:
     """Returns the sum over k of rows of a table, `[batch, units]`; both are `[batch, k]`."""
     looked_up = tf.nn.embedding_lookup(table, rows)
     return tf.reduce_sum(looked_up * tf.expand_dims(weights, axis=2), axis=1)
+
+
+def _ones(ids: Tensor) -> Tensor:
+    return keyed.map_values(lambda flat: tf.ones_like(flat, tf.float32), ids)
 
 
 def _batch_size(ids: Tensor) -> Tensor:

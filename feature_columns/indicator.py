@@ -33,9 +33,9 @@ class IndicatorColumn(base.DenseColumn):
         return self.categorical_column.parse_example_spec
 
     @property
-    def source(self) -> base.SourceColumn:
-        """The categorical column."""
-        return self.categorical_column
+    def sources(self) -> tuple[base.SourceColumn, ...]:
+        """Those of the categorical column."""
+        return self.categorical_column.sources
 
     @property
     def width(self) -> int:
@@ -47,10 +47,11 @@ class IndicatorColumn(base.DenseColumn):
         """No weights."""
         return ()
 
-    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
-        """Returns how often each category occurs in each row."""
+    def represent(self, transformed: Sequence[Tensor], weights: Sequence[Any]) -> Tensor:
+        """Returns how often each category occurs in each row, or the sum of its weights."""
         del weights
-        return combiners.count(transformed, self.width)
+        ids, *id_weights = transformed
+        return combiners.count(ids, self.width, *id_weights)
 
 
 def indicator_column(
@@ -58,7 +59,8 @@ def indicator_column(
 ) -> IndicatorColumn | EachStepColumn:
     """Counts the categories of each row, for a network: `[omar, marlo, omar]` is `[2, 0, 1]`.
 
-    With many categories take `embedding_column`. A linear model needs neither.
+    Of a `weighted_categorical_column` it adds up the weights of each category. With many
+    categories take `embedding_column`. A linear model needs neither.
 
     Args:
         categorical_column: any categorical column. Of a sequence column, the categories of each

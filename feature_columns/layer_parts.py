@@ -52,9 +52,14 @@ def represent(
     """Returns float32 `[batch, width]`, or `[batch, time, width]`, for each column."""
     return [
         # The variable itself: through Keras' wrapper the gradient of a lookup would be dense.
-        column.represent(transformed[column.source.transformed_key], [each.value for each in own])
+        column.represent(read(column, transformed), [each.value for each in own])
         for column, own in zip(columns, weights, strict=True)
     ]
+
+
+def read(column: FeatureColumn, transformed: Features) -> list[Tensor]:
+    """Returns the transformed tensor of each of the column's sources."""
+    return [transformed[source.transformed_key] for source in column.sources]
 
 
 def batch_of(shapes: Any) -> int | None:

@@ -27,7 +27,8 @@ class LinearModel(keras.layers.Layer):
     Args:
         columns: categorical and dense columns of different names.
         units: the number of outputs.
-        sparse_combiner: 'sum', 'mean' or 'sqrtn', for several categories of one column in a row.
+        sparse_combiner: 'sum', 'mean' or 'sqrtn', for several categories of one column in a row;
+            see `weighted_categorical_column` for what weights do.
         name: the layer's name.
         **kwargs: those of `keras.layers.Layer`; `dtype` is float32 unless given.
 
@@ -123,8 +124,10 @@ class LinearModel(keras.layers.Layer):
         rows = transformed.get(self._layout.key)
         if rows is not None:
             return self._layout.logits_of_rows(self._table.value, rows)
-        ids = [transformed[column.transformed_key] for column in self._categorical]
-        return self._layout.logits(self._table.value, ids, self._sparse_combiner)
+        read = [layer_parts.read(column, transformed) for column in self._categorical]
+        ids = [ids for ids, *_ in read]
+        weights = [given[0] if given else None for _, *given in read]
+        return self._layout.logits(self._table.value, ids, self._sparse_combiner, weights)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         """Returns `(batch, units)`."""

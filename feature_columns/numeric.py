@@ -62,10 +62,11 @@ class NumericColumn(base.SourceColumn, base.DenseColumn):
         # fails here, and does not turn into a wrong number of rows.
         return tf.reshape(value, [tf.shape(value)[0], self.width])
 
-    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+    def represent(self, transformed: Sequence[Tensor], weights: Sequence[Any]) -> Tensor:
         """Returns the numbers."""
         del weights
-        return transformed
+        (numbers,) = transformed
+        return numbers
 
     def _check(self, value: Tensor) -> None:
         if isinstance(value, tf.SparseTensor | tf.RaggedTensor):

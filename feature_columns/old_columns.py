@@ -17,6 +17,7 @@ _MAKERS = {
     "SequenceNumericColumn": "sequence_numeric_column",
     "VocabularyFileCategoricalColumn": "categorical_column_with_vocabulary_file",
     "VocabularyListCategoricalColumn": "categorical_column_with_vocabulary_list",
+    "WeightedCategoricalColumn": "weighted_categorical_column",
 }
 _SEQUENCE = "SequenceCategoricalColumn"
 _RENAMED = {"number_buckets": "num_buckets"}

@@ -85,7 +85,7 @@ class SequenceFeatures(keras.layers.Layer):
         transformed = self._transform(features)
         parts = layer_parts.represent(self._columns, self._column_weights, transformed)
         lengths = [
-            column.lengths(transformed[column.source.transformed_key]) for column in self._columns
+            column.lengths(*layer_parts.read(column, transformed)) for column in self._columns
         ]
         with tf.control_dependencies(self._check_agreement(parts, lengths)):
             return tf.concat(parts, axis=2), tf.identity(lengths[0])

@@ -110,9 +110,9 @@ class EachStepColumn(SequenceDenseColumn):
         return self.sequence_column.parse_example_spec
 
     @property
-    def source(self) -> base.SourceColumn:
+    def sources(self) -> tuple[base.SourceColumn, ...]:
         """The sequence column."""
-        return self.sequence_column
+        return (self.sequence_column,)
 
     @property
     def width(self) -> int:
@@ -124,15 +124,16 @@ class EachStepColumn(SequenceDenseColumn):
         """Those of the dense column: all steps share them."""
         return self.dense_column.weight_specs
 
-    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+    def represent(self, transformed: Sequence[Tensor], weights: Sequence[Any]) -> Tensor:
         """Returns what the dense column makes of the ids of each step."""
-        shape = tf.shape(transformed)
+        (of_steps,) = transformed
+        shape = tf.shape(of_steps)
         # Sizes rather than -1, which an empty batch does not determine.
-        ids = tf.reshape(transformed, [shape[0] * shape[1], shape[2]])
-        ids.set_shape([None, transformed.shape[2]])
-        steps = self.dense_column.represent(ids, weights)
+        ids = tf.reshape(of_steps, [shape[0] * shape[1], shape[2]])
+        ids.set_shape([None, of_steps.shape[2]])
+        steps = self.dense_column.represent([ids], weights)
         steps = tf.reshape(steps, [shape[0], shape[1], self.width])
-        return tf.ensure_shape(steps, [*transformed.shape[:2], self.width])
+        return tf.ensure_shape(steps, [*of_steps.shape[:2], self.width])
 
     def lengths(self, transformed: Tensor) -> Tensor:
         """Returns one more than the last step that has a value."""

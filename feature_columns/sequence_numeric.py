@@ -68,10 +68,11 @@ class SequenceNumericColumn(base.SourceColumn, SequenceDenseColumn):
         present = tf.reduce_any(self._as_steps(present), axis=2, keepdims=True)
         return tf.concat([self._as_steps(numbers), tf.cast(present, tf.float32)], axis=2)
 
-    def represent(self, transformed: Tensor, weights: Sequence[Any]) -> Tensor:
+    def represent(self, transformed: Sequence[Tensor], weights: Sequence[Any]) -> Tensor:
         """Returns the numbers."""
         del weights
-        return transformed[:, :, : self.width]
+        (steps,) = transformed
+        return steps[:, :, : self.width]
 
     def lengths(self, transformed: Tensor) -> Tensor:
         """Returns one more than the last step that has a value."""

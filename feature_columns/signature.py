@@ -16,11 +16,11 @@ import inspect
 import re
 from typing import Any
 
-_TRANSFORMED_KEY = re.compile(r":(ids|values|rows)/[0-9a-f]{8}$")
+_TRANSFORMED_KEY = re.compile(r":(ids|values|weights|rows)/[0-9a-f]{8}$")
 
 
 def transformed_key(name: str, kind: str, column: Any) -> str:
-    """Returns the key of a transformed tensor; `kind` is "ids", "values" or "rows".
+    """Returns the key of a transformed tensor; `kind` as in `_TRANSFORMED_KEY`.
 
     >>> transformed_key("age", "values", ("any", "column"))
     'age:values/905b0be1'

@@ -57,6 +57,8 @@ class Transform:
         for column in summed:
             self._add(column)
         placed = [column for column in summed if isinstance(column, CategoricalColumn)]
+        if any(len(column.sources) > 1 for column in placed):
+            placed = []  # Rows of a table do not tell the weights of their ids.
         self._layout = FusedLayout.of(placed)
         self._placed = [column.transformed_key for column in placed]
         self._only_placed = set(self._placed) - shared
@@ -71,9 +73,9 @@ class Transform:
 
         Returns:
             Transformed tensors by `SourceColumn.transformed_key`: float32 `[batch, width]`, or
-            int64 ids `[batch, k]`, dense or ragged; of sequence columns what their `transform`
-            says, `[batch, time, ...]`; and by `FusedLayout.key` int32 rows
-            `[batch, columns]`.
+            int64 ids `[batch, k]`, dense or ragged, and float32 weights of the same form; of
+            sequence columns what their `transform` says, `[batch, time, ...]`; and by
+            `FusedLayout.key` int32 rows `[batch, columns]`.
 
         Raises:
             ValueError: a feature is missing, or has a wrong type or shape.
@@ -95,17 +97,17 @@ class Transform:
         return self._tables
 
     def _add(self, column: FeatureColumn) -> None:
-        source = column.source
-        key = source.transformed_key
-        other = self._sources.setdefault(key, source)
-        if not signature.is_same(other, source):
-            raise ValueError(
-                f"Columns {other!r} and {source!r} differ, and cannot be told apart by their "
-                "fields. Give each its own named function as normalizer_fn."
-            )
+        for source in column.sources:
+            other = self._sources.setdefault(source.transformed_key, source)
+            if not signature.is_same(other, source):
+                raise ValueError(
+                    f"Columns {other!r} and {source!r} differ, and cannot be told apart by their "
+                    "fields. Give each its own named function as normalizer_fn."
+                )
+        key = column.sources[0].transformed_key
         if isinstance(column, EachStepColumn):
             column = column.dense_column
-            source = column.source
+        source = column.sources[0]
         # An indicator ignores an id that is too large; a table of weights cannot.
         if isinstance(column, IndicatorColumn) or not isinstance(source, CategoricalColumn):
             return

@@ -27,7 +27,8 @@ JOBS = ("cook", "smith", "baker", "nurse")
 def features() -> dict[str, np.ndarray[Any, Any]]:
     """By row a number, two numbers, two strings, an integer, and up to two strings at once.
 
-    And two sequences: three numbers, and up to three strings, of which the first are there.
+    And two sequences: three numbers, and up to three strings, of which the first are there. The
+    last one is the weight of the town.
     """
     random = np.random.default_rng(12)
     return {
@@ -43,6 +44,7 @@ def features() -> dict[str, np.ndarray[Any, Any]]:
             random.choice(["Ghent", "Lagos", "Quito"], (ROWS, 3)),
             "",
         ),
+        "stay": random.uniform(0.5, 3.0, ROWS).astype(np.float32),
     }
 
 
@@ -131,6 +133,12 @@ COLUMNS = (
         lambda _: fc.categorical_column_with_identity("level", 5),
     ),
     Column("crossed_column", lambda _: fc.crossed_column([_ages(), "job"], 20)),
+    Column(
+        "weighted_categorical_column",
+        lambda _: fc.weighted_categorical_column(
+            fc.categorical_column_with_hash_bucket("town", 10), "stay"
+        ),
+    ),
     Column("indicator_column", lambda _: fc.indicator_column(_jobs())),
     Column("embedding_column", lambda _: fc.embedding_column(_jobs(), 3)),
 )

@@ -80,6 +80,14 @@ def test_unknown_words_are_crossed_although_they_are_missing_elsewhere(ids_of, t
         (["a", "b"], 0, "hash_bucket_size must be > 1. hash_bucket_size: 0"),
         (["a", fc.numeric_column("b")], 10, "Unsupported key type"),
         (["a", fc.categorical_column_with_hash_bucket("b", 5)], 10, "Use 'b', the feature key"),
+        (
+            [
+                "a",
+                fc.weighted_categorical_column(fc.categorical_column_with_identity("b", 5), "w"),
+            ],
+            10,
+            "not supported for crossing.*Use its categorical column, 'b'",
+        ),
     ],
 )
 def test_wrong_arguments(keys, size, message):

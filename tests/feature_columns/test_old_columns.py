@@ -29,10 +29,11 @@ def _columns(module, folder):
         module.sequence_numeric_column("s", shape=(2,), default_value=1.0),
         module.sequence_categorical_column_with_vocabulary_file("f", str(path)),
         module.indicator_column(module.sequence_categorical_column_with_hash_bucket("h", 5)),
+        module.indicator_column(module.weighted_categorical_column(words, "weight", tf.int64)),
     ]
 
 
-@pytest.mark.parametrize("place", range(13))
+@pytest.mark.parametrize("place", range(14))
 def test_each_is_the_column_made_with_the_same_arguments(tmp_path, place):
     theirs = _columns(tf.feature_column, tmp_path)[place]
     ours = _columns(fc, tmp_path)[place]
@@ -83,6 +84,7 @@ def test_an_initializer_of_its_own_is_kept():
 
 def test_what_is_not_here_is_named():
     words = tf.feature_column.categorical_column_with_hash_bucket("w", 3)
-    old = tf.feature_column.weighted_categorical_column(words, "weight")
-    with pytest.raises(ValueError, match="WeightedCategoricalColumn is not one of them"):
+    with tf.Graph().as_default():
+        (old,) = tf.compat.v1.feature_column.shared_embedding_columns([words], 2)
+    with pytest.raises(ValueError, match="_SharedEmbeddingColumn is not one of them"):
         fc.Transform([old])
