@@ -28,6 +28,8 @@ from tensorflow.python.framework import ops
 from estimators.aliases import Variable
 
 FuncGraph = tf.__internal__.FuncGraph
+SHARED_IN_BODY = "shared_in_this_body"
+"""Collection of one dict, in which layers find by a key of theirs what others made for them."""
 
 _SUMMED_ON_READ = (tf.VariableSynchronization.ON_READ, tf.VariableAggregation.SUM)
 _PER_RUN_KERAS_STATE = (
@@ -98,7 +100,9 @@ class KerasScope:
 
 @contextlib.contextmanager
 def fresh_collections(global_step: Variable | None) -> Iterator[Any]:
-    """Gives the present graph empty collections, but for the global step; yields the graph.
+    """Gives the present graph empty collections; yields the graph.
+
+    But for the global step, and a dict for what the layers of one run of a body share.
 
     Function graphs share their collections with the graphs around them, so that without this the
     trainable variables of every earlier trace would be found by `minimize`, and variable scopes
@@ -112,6 +116,7 @@ def fresh_collections(global_step: Variable | None) -> Iterator[Any]:
     graph._collections = {}
     if global_step is not None:
         graph.add_to_collection(tf.compat.v1.GraphKeys.GLOBAL_STEP, global_step)
+    graph.add_to_collection(SHARED_IN_BODY, {})
     try:
         yield graph
     finally:

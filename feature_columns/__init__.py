@@ -50,6 +50,8 @@ from feature_columns.sequence_categorical import (
 )
 from feature_columns.sequence_features import SequenceFeatures as SequenceFeatures
 from feature_columns.sequence_numeric import sequence_numeric_column as sequence_numeric_column
+from feature_columns.shared_embedding import shared_embedding_columns as shared_embedding_columns
+from feature_columns.shared_embedding import shared_embeddings as shared_embeddings
 from feature_columns.transform import Transform as Transform
 from feature_columns.vocabulary import (
     categorical_column_with_vocabulary_file as categorical_column_with_vocabulary_file,
@@ -86,5 +88,7 @@ __all__ = [
     "sequence_categorical_column_with_vocabulary_file",
     "sequence_categorical_column_with_vocabulary_list",
     "sequence_numeric_column",
+    "shared_embedding_columns",
+    "shared_embeddings",
     "weighted_categorical_column",
 ]

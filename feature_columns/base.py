@@ -164,16 +164,18 @@ class WeightSpec:
     """A weight that a dense column needs.
 
     Attributes:
-        name: its name within the scope of the column.
+        name: its name within the scope of the column; its whole name if it has an owner.
         shape: its shape.
         initializer: called with a shape and a dtype.
         trainable: whether an optimizer may change it.
+        owner: columns whose weights have the same owner share the weight.
     """
 
     name: str
     shape: tuple[int, ...]
     initializer: Callable[..., Tensor]
     trainable: bool = True
+    owner: Any = None
 
 
 class FloatColumn(FeatureColumn):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import keras
 
-from feature_columns import base, checks, combiners
+from feature_columns import base, checks, combiners, embedding_tables
 from feature_columns.aliases import ParseSpec, Tensor
 from feature_columns.old_columns import converted
 from feature_columns.sequence_ids import EachStepColumn, SequenceCategoricalColumn
@@ -51,11 +50,16 @@ class EmbeddingColumn(base.DenseColumn):
     @property
     def weight_specs(self) -> tuple[base.WeightSpec, ...]:
         """The table, `[num_buckets, dimension]`."""
-        initializer = self.initializer or keras.initializers.TruncatedNormal(
-            mean=0.0, stddev=1.0 / math.sqrt(self.dimension)
-        )
+        initializer = self.initializer or embedding_tables.default_initializer(self.dimension)
         shape = (self.categorical_column.num_buckets, self.dimension)
         return (base.WeightSpec("embedding_weights", shape, initializer, self.trainable),)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the fields, as `keras.saving` writes them."""
+        saved = embedding_tables.saved_initializer(self.initializer)
+        if saved is self.initializer:
+            return super().get_config()
+        return dataclasses.replace(self, initializer=saved).get_config()
 
     def represent(self, transformed: Sequence[Tensor], weights: Sequence[Any]) -> Tensor:
         """Returns the combined vectors of each row's categories."""
@@ -85,8 +89,10 @@ def embedding_column(
             do. A row without categories gives zeros.
         initializer: called with a shape and a dtype. None is a normal distribution of mean 0
             and standard deviation `1 / sqrt(dimension)`, truncated at two of these.
-        ckpt_to_load_from: must be None; warm start the estimator instead.
-        tensor_name_in_ckpt: must be None.
+        ckpt_to_load_from: the checkpoint, or the folder of checkpoints, that the table starts
+            from, instead of `initializer`. It is read when the table is made. A Keras model that
+            was saved and loaded does not need it any more: the table is in its file.
+        tensor_name_in_ckpt: the name of the table in that checkpoint.
         max_norm: longer vectors are scaled down to this L2 norm before they are combined.
         trainable: whether an optimizer may change the table.
         use_safe_embedding_lookup: rows without categories always give zeros, so this changes
@@ -98,7 +104,9 @@ def embedding_column(
 
     Raises:
         ValueError: `dimension` is below 1, `initializer` cannot be called, `combiner` is
-            unknown, `categorical_column` is not categorical, or a checkpoint is given.
+            unknown, `categorical_column` is not categorical, or a checkpoint is given without
+            the name of a tensor in it; when the table is made, that the checkpoint has no such
+            tensor of its shape.
 
     >>> from feature_columns import categorical_column_with_hash_bucket
     >>> embedding_column(categorical_column_with_hash_bucket("city", 1000), 8).name
@@ -111,25 +119,10 @@ def embedding_column(
         sequence, categorical_column = categorical_column, categorical_column.categorical_column
     checks.check_categorical(categorical_column, base.CategoricalColumn, "embedding_column")
     name = categorical_column.name
-    if dimension is None or dimension < 1:
-        raise ValueError(f"Invalid dimension {dimension}. Give 1 or more. column_name: {name}.")
-    if (ckpt_to_load_from is None) != (tensor_name_in_ckpt is None):
-        raise ValueError(
-            "Must specify both `ckpt_to_load_from` and `tensor_name_in_ckpt` or none of them. "
-            f"Embedding of column_name: {name}."
-        )
-    if ckpt_to_load_from is not None:
-        raise ValueError(
-            f"ckpt_to_load_from={ckpt_to_load_from!r} is not supported here. Give the estimator "
-            f"warm_start_from=WarmStartSettings({ckpt_to_load_from!r}, "
-            "var_name_to_prev_var_name={<name of this table>: "
-            f"{tensor_name_in_ckpt!r}}}). Embedding of column_name: {name}."
-        )
-    if initializer is not None and not callable(initializer):
-        raise ValueError(
-            f"initializer must be callable if specified. Embedding of column_name: {name}. "
-            f"Given: {initializer!r}. For instance keras.initializers.RandomNormal(stddev=0.1)."
-        )
+    embedding_tables.check_dimension(dimension, name)
+    initializer = embedding_tables.checked_initializer(
+        initializer, ckpt_to_load_from, tensor_name_in_ckpt, name
+    )
     combiners.check_combiner(combiner, "combiner", f"the embedding of column {name!r}")
     column = EmbeddingColumn(
         categorical_column=categorical_column,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 
+from feature_columns import shared_embedding, shared_weights
 from feature_columns.aliases import Features, Tensor
 from feature_columns.base import FeatureColumn, FloatColumn, WeightSpec
 
@@ -27,23 +29,46 @@ def make_weight(spec: WeightSpec) -> Any:
     Not `Layer.add_weight`: it goes back to the scope of the layer, so that the weights of all
     columns would have one path.
     """
+    return _variable(spec, spec.name)
+
+
+def make_column_weights(columns: Iterable[FloatColumn]) -> tuple[tuple[Any, ...], ...]:
+    """Makes the weights that dense columns need, each in the scope of its column.
+
+    Those that have an owner are made once, at the root of all scopes.
+    """
+    made = []
+    for column in columns:
+        with column_scope(column.name):
+            made.append(tuple(_own_or_shared(spec) for spec in column.weight_specs))
+    return tuple(made)
+
+
+def _own_or_shared(spec: WeightSpec) -> Any:
+    if spec.owner is None:
+        return make_weight(spec)
+    return shared_weights.shared(spec.owner, functools.partial(_make_at_root, spec))
+
+
+def _make_at_root(spec: WeightSpec) -> Any:
+    *scopes, name = spec.name.split("/")
+    first, *others = scopes or [""]  # An empty name leaves all scopes.
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(keras.name_scope(first, override_parent=""))
+        for scope in others:
+            stack.enter_context(keras.name_scope(scope))
+        return _variable(spec, name)
+
+
+def _variable(spec: WeightSpec, name: str) -> Any:
     return keras.Variable(
         spec.initializer,
         shape=spec.shape,
         dtype="float32",
         trainable=spec.trainable,
         autocast=False,  # A cast table would be copied whole, and its gradient dense.
-        name=spec.name,
+        name=name,
     )
-
-
-def make_column_weights(columns: Iterable[FloatColumn]) -> tuple[tuple[Any, ...], ...]:
-    """Makes the weights that dense columns need, each in the scope of its column."""
-    made = []
-    for column in columns:
-        with column_scope(column.name):
-            made.append(tuple(make_weight(spec) for spec in column.weight_specs))
-    return tuple(made)
 
 
 def represent(
@@ -77,4 +102,4 @@ def saved_columns(columns: Iterable[FeatureColumn]) -> list[Any]:
 def restored_columns(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a layer's config with its columns read back."""
     columns = [keras.saving.deserialize_keras_object(column) for column in config["columns"]]
-    return {**config, "columns": columns}
+    return {**config, "columns": shared_embedding.tied(columns)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 _PACKAGE = "tensorflow.python.feature_column."
@@ -20,6 +21,8 @@ _MAKERS = {
     "WeightedCategoricalColumn": "weighted_categorical_column",
 }
 _SEQUENCE = "SequenceCategoricalColumn"
+_SHARED = "SharedEmbeddingColumn"
+_TABLES: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 _RENAMED = {"number_buckets": "num_buckets"}
 
 
@@ -41,10 +44,13 @@ def converted(column: Any) -> Any:
     if type(column).__name__ == _SEQUENCE:
         prefix, column = "sequence_", column.categorical_column
     kind = type(column).__name__
+    if kind == _SHARED:
+        return _sharing(column)
     if kind not in _MAKERS:
+        taken = sorted([*_MAKERS, _SEQUENCE, _SHARED])
         raise ValueError(
-            f"Columns of tf.feature_column that can be taken are {sorted([*_MAKERS, _SEQUENCE])}; "
-            f"{kind} is not one of them. Given: {column!r}."
+            f"Columns of tf.feature_column that can be taken are {taken}; {kind} is not one of "
+            f"them. Given: {column!r}."
         )
     # Here, because each of them lets this module convert the columns that it is given.
     import feature_columns
@@ -55,6 +61,27 @@ def converted(column: Any) -> Any:
     if "initializer" in arguments:
         arguments["initializer"] = _initializer(arguments["initializer"], column.dimension)
     return make(**arguments)
+
+
+def _sharing(column: Any) -> Any:
+    """Returns our column over the table that we have for the creator of theirs."""
+    # Here, as above.
+    from feature_columns import embedding_tables, shared_embedding
+
+    old = column.shared_embedding_column_creator
+    if old not in _TABLES:
+        initializer = _initializer(old._initializer, old.dimension)
+        _TABLES[old] = shared_embedding.SharedTable(
+            name=old._name,
+            num_buckets=old._num_buckets,
+            dimension=old.dimension,
+            initializer=embedding_tables.checked_initializer(
+                initializer, old._ckpt_to_load_from, old._tensor_name_in_ckpt, old._name
+            ),
+            trainable=old._trainable,
+        )
+    categorical = converted(column.categorical_column)
+    return shared_embedding.sharing(categorical, _TABLES[old], column.combiner, column.max_norm)
 
 
 def _initializer(initializer: Any, dimension: int) -> Any:

@@ -13,6 +13,7 @@ from feature_columns.aliases import Features, Tensor
 from feature_columns.embedding import EmbeddingColumn
 from feature_columns.indicator import IndicatorColumn
 from feature_columns.sequence_base import SequenceDenseColumn
+from feature_columns.shared_embedding import SharedEmbeddingColumn
 from feature_columns.transform import Transform
 
 
@@ -155,7 +156,7 @@ class SequenceFeatures(keras.layers.Layer):
 def _sequence(column: Any) -> SequenceDenseColumn:
     if isinstance(column, SequenceDenseColumn):
         return column
-    if isinstance(column, IndicatorColumn | EmbeddingColumn):
+    if isinstance(column, IndicatorColumn | EmbeddingColumn | SharedEmbeddingColumn):
         wrapper = "indicator" if isinstance(column, IndicatorColumn) else "embedding"
         raise ValueError(
             f"In {wrapper}_column: {column.name}. categorical_column must be of type "

@@ -7,9 +7,9 @@ from typing import final
 
 import tensorflow as tf
 
-from feature_columns import column_lists, signature
+from feature_columns import column_lists, shared_weights, signature
 from feature_columns.aliases import Features, Tensor
-from feature_columns.base import CategoricalColumn, FeatureColumn, SourceColumn
+from feature_columns.base import CategoricalColumn, FeatureColumn, FloatColumn, SourceColumn
 from feature_columns.cache import FeatureCache
 from feature_columns.fused_table import FusedLayout
 from feature_columns.indicator import IndicatorColumn
@@ -31,8 +31,9 @@ class Transform:
             given but, in one tensor for all, the rows of the layer's table that they stand for.
 
     Raises:
-        ValueError: something is no column, or two columns differ in a way that their fields do
-            not tell (methods of two objects as normalizer_fn).
+        ValueError: something is no column, two columns differ in a way that their fields do not
+            tell (methods of two objects as normalizer_fn), or two calls of `shared_embeddings`
+            gave their tables one name.
 
     >>> from feature_columns import categorical_column_with_vocabulary_list, numeric_column
     >>> color = categorical_column_with_vocabulary_list("color", ["R", "G", "B"])
@@ -50,10 +51,11 @@ class Transform:
         self._tables = LookupTables()
         self._sources: dict[str, SourceColumn] = {}
         self._limits: dict[str, int] = {}
-        for column in column_lists.as_columns(columns):
+        given, summed = column_lists.as_columns(columns), column_lists.by_name(linear)
+        _check_owners([*given, *summed])
+        for column in given:
             self._add(column)
         shared = set(self._sources)
-        summed = column_lists.by_name(linear)
         for column in summed:
             self._add(column)
         placed = [column for column in summed if isinstance(column, CategoricalColumn)]
@@ -130,3 +132,9 @@ class Transform:
         )
         with tf.control_dependencies([] if check is None else [check]):
             return tf.identity(value)
+
+
+def _check_owners(columns: Iterable[FeatureColumn]) -> None:
+    floats = [column for column in columns if isinstance(column, FloatColumn)]
+    owners = [spec.owner for column in floats for spec in column.weight_specs]
+    shared_weights.check_one_owner(owner for owner in owners if owner is not None)

@@ -72,8 +72,9 @@ def preprocess(head: Head, *, linear: Iterable[Any] = (), dense: Iterable[Any] =
 def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:
     """Returns the `model_fn` of a sum of networks.
 
-    Every optimizer minimises the whole loss over the variables of its own network. The first one
-    counts the global step; the others count for themselves, as in tf.estimator's checkpoints.
+    Every optimizer minimises the whole loss over the variables of its own network; those that
+    networks share, tables of `shared_embeddings`, belong to the first. The first one counts the
+    global step; the others count for themselves, as in tf.estimator's checkpoints.
 
     Args:
         head: says what the logits mean.
@@ -89,14 +90,9 @@ def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:
         def train_op(loss: Tensor) -> Any:
             return group(
                 *(
-                    minimize(
-                        loss,
-                        tower.optimizer,
-                        network.trainable_variables,
-                        owns_global_step=first,
-                    )
-                    for tower, network, first in zip(
-                        towers, networks, [True] + [False] * len(towers), strict=False
+                    minimize(loss, tower.optimizer, variables, owns_global_step=i == 0)
+                    for i, (tower, variables) in enumerate(
+                        zip(towers, _own_variables(networks), strict=True)
                     )
                 )
             )
@@ -117,6 +113,16 @@ def _with_mask(
     if not isinstance(head, SequentialHeadWrapper) or head.input_sequence_mask_key in features:
         return features
     return {**features, head.input_sequence_mask_key: networks[0].compute_mask(features)}
+
+
+def _own_variables(networks: Iterable[Any]) -> list[list[Any]]:
+    """Returns the trainable variables of each network that no network before it has."""
+    taken: set[int] = set()
+    found = []
+    for network in networks:
+        found.append([each for each in network.trainable_variables if id(each) not in taken])
+        taken.update(map(id, found[-1]))
+    return found
 
 
 def _saved_parts(networks: Iterable[Any]) -> list[tuple[Any, tuple[Part, ...]]]:

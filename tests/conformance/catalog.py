@@ -92,11 +92,16 @@ class Column:
 
     Attributes:
         name: the public function that makes it.
-        make: makes it; takes a folder for files.
+        make: makes it, or a list of columns; takes a folder for files.
     """
 
     name: str
     make: Callable[[pathlib.Path], Any]
+
+    def columns(self, folder: pathlib.Path) -> list[Any]:
+        """Makes the column, or several that belong together."""
+        made = self.make(folder)
+        return made if isinstance(made, list) else [made]
 
 
 def _job_file(folder: pathlib.Path) -> str:
@@ -141,6 +146,19 @@ COLUMNS = (
     ),
     Column("indicator_column", lambda _: fc.indicator_column(_jobs())),
     Column("embedding_column", lambda _: fc.embedding_column(_jobs(), 3)),
+    Column(
+        "shared_embeddings",
+        lambda _: fc.shared_embeddings(
+            [_jobs(), fc.categorical_column_with_vocabulary_list("skills", JOBS)], 3
+        ),
+    ),
+    Column(
+        "shared_embedding_columns",
+        lambda _: fc.shared_embedding_columns(
+            [fc.categorical_column_with_hash_bucket(key, 10) for key in ("town", "visits")],
+            dimension=2,
+        ),
+    ),
 )
 
 

@@ -80,7 +80,7 @@ def test_model(model, trained, tmp_path):
 
 
 def test_all_columns_in_one_model(tmp_path):
-    columns = [column.make(tmp_path) for column in catalog.COLUMNS]
+    columns = [each for column in catalog.COLUMNS for each in column.columns(tmp_path)]
     estimator = premade.LinearRegressor(columns, str(tmp_path / "model"))
     estimator.train(lambda: catalog.batches("real"))
 

@@ -25,7 +25,7 @@ def test_model(model, trained):
 
 @pytest.mark.parametrize("column", **catalog.named(catalog.COLUMNS))
 def test_column(column, tmp_path):
-    columns = [column.make(tmp_path)]
+    columns = column.columns(tmp_path)
     model = premade.LinearRegressor(columns, optimizer="Ftrl", config=estimators.RunConfig())
     data = lambda: catalog.batches("real")  # noqa: E731
     before = model.evaluate(data)["loss"]

@@ -79,7 +79,6 @@ def test_trainable():
         ({"combiner": "max"}, "combiner must be one of 'sum', 'mean', 'sqrtn'"),
         ({"categorical_column": fc.numeric_column("x")}, "embedding_column wraps"),
         ({"ckpt_to_load_from": "a"}, "Must specify both"),
-        ({"ckpt_to_load_from": "a", "tensor_name_in_ckpt": "b"}, "warm_start_from"),
     ],
 )
 def test_wrong_arguments(arguments, message):

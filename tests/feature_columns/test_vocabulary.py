@@ -131,7 +131,9 @@ def test_wrong_files(names, arguments, message):
 @pytest.mark.parametrize("name", [name for name in fc.__all__ if "column" in name])
 def test_signatures_are_those_of_tensorflow(name):
     # tf.feature_column.categorical_column_with_vocabulary_file is the v2 function of that name.
-    theirs = inspect.signature(getattr(tf.feature_column, name)).parameters
+    is_of_1 = not hasattr(tf.feature_column, name)
+    module = tf.compat.v1.feature_column if is_of_1 else tf.feature_column
+    theirs = inspect.signature(getattr(module, name)).parameters
     ours = inspect.signature(getattr(fc, name)).parameters
     assert list(ours) == list(theirs)
     for key, parameter in theirs.items():
