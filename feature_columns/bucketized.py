@@ -132,16 +132,30 @@ def bucketized_column(
     if len(source_column.shape) > 1:
         raise ValueError(
             f"source_column must be one-dimensional column. Given: {source_column.name!r} with "
-            f"shape={source_column.shape}."
+            f"shape={source_column.shape}. Flatten the feature and its shape."
         )
-    if not isinstance(boundaries, list | tuple | np.ndarray) or len(boundaries) == 0:
-        raise ValueError(
-            f"boundaries must not be empty. Given: {boundaries!r} for {source_column.name!r}."
-        )
-    edges = tuple(float(boundary) for boundary in boundaries)
-    if any(left >= right for left, right in zip(edges, edges[1:], strict=False)):
+    edges = _edges(boundaries, source_column.name)
+    if not all(left < right for left, right in itertools.pairwise(edges)):
         raise ValueError(
             "boundaries must be a sorted list. Each must be greater than the one before. "
             f"Given: {list(boundaries)} for {source_column.name!r}."
         )
     return BucketizedColumn(source_column, edges)
+
+
+def _edges(boundaries: Any, name: str) -> tuple[float, ...]:
+    if not isinstance(boundaries, list | tuple | np.ndarray) or len(boundaries) == 0:
+        raise ValueError(
+            f"boundaries must not be empty. Given: {boundaries!r} for {name!r}. Give a list of at "
+            "least one number."
+        )
+    try:
+        edges = tuple(float(boundary) for boundary in boundaries)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"boundaries must be numbers. Given: {boundaries!r} for {name!r}. Categories that are "
+            "no ranges of numbers are for categorical_column_with_*."
+        ) from error
+    if any(edge != edge for edge in edges):
+        raise ValueError(f"boundaries must be numbers. Given: {boundaries!r} for {name!r}: NaN.")
+    return edges

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -13,6 +14,18 @@ def check_key(key: Any) -> None:
     """Refuses a feature key that is not a string."""
     if not isinstance(key, str):
         raise ValueError(f"key must be a string. Got: type {type(key)}. Given key: {key!r}.")
+
+
+def check_count(value: Any, argument: str, key: str) -> None:
+    """Refuses a number of things that is no int.
+
+    >>> check_count(10.0, "hash_bucket_size", "city")
+    Traceback (most recent call last):
+    ...
+    ValueError: hash_bucket_size must be an int. Given: 10.0 for column 'city'.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise ValueError(f"{argument} must be an int. Given: {value!r} for column {key!r}.")
 
 
 def check_string_or_integer(dtype: Any, subject: str) -> None:

@@ -9,7 +9,7 @@ from typing import TypeAlias, final
 import keras
 import tensorflow as tf
 
-from feature_columns import base, fingerprints
+from feature_columns import base, checks, fingerprints
 from feature_columns.aliases import ParseSpec, Tensor
 from feature_columns.cache import FeatureCache
 from feature_columns.hashed import HashedCategoricalColumn
@@ -148,11 +148,14 @@ def crossed_column(
     """
     if not hash_bucket_size or hash_bucket_size < 1:
         raise ValueError(
-            f"hash_bucket_size must be > 1. hash_bucket_size: {hash_bucket_size}. Give about "
-            "twice the number of combinations that occur."
+            f"hash_bucket_size must be > 1. hash_bucket_size: {hash_bucket_size}, keys: {keys!r}. "
+            "Give about twice the number of combinations that occur."
         )
     if isinstance(keys, str) or not keys or len(keys) < 2:
-        raise ValueError(f"keys must be a list with length > 1. Given: {keys!r}.")
+        raise ValueError(
+            f"keys must be a list with length > 1. Given: {keys!r}. Give at least two."
+        )
+    checks.check_count(hash_bucket_size, "hash_bucket_size", f"cross of {keys!r}")
     keys = [converted(key) for key in keys]
     for key in keys:
         if isinstance(key, HashedCategoricalColumn):
@@ -170,7 +173,8 @@ def crossed_column(
         if not isinstance(key, str | base.CategoricalColumn):
             raise ValueError(
                 "Unsupported key type. All keys must be either string, or categorical column "
-                f"except HashedCategoricalColumn. Given: {key!r}."
+                "except HashedCategoricalColumn; numbers can be crossed in a bucketized_column. "
+                f"Given: {key!r}."
             )
     return CrossedColumn(tuple(keys), hash_bucket_size, hash_key)
 

@@ -114,6 +114,7 @@ def _dense(column: Any) -> DenseColumn:
     if not isinstance(column, DenseColumn):
         raise ValueError(
             f"Items of feature_columns must be a {DenseColumn}. You can wrap a categorical column "
-            f"with an embedding_column or indicator_column. Given: {column!r}."
+            "with an embedding_column or indicator_column; sequence columns are for "
+            f"SequenceFeatures. Given: {column!r}."
         )
     return column

@@ -8,12 +8,15 @@ from typing import Any
 
 import keras
 
+from feature_columns import checks
 from feature_columns.aliases import Tensor
 from feature_columns.checkpoint_initializer import CheckpointInitializer
 
 
 def check_dimension(dimension: Any, name: str) -> None:
     """Refuses a length of vectors that is no positive number."""
+    if dimension is not None:
+        checks.check_count(dimension, "dimension", name)
     if dimension is None or dimension < 1:
         raise ValueError(f"Invalid dimension {dimension}. Give 1 or more. column_name: {name}.")
 

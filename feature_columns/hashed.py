@@ -71,6 +71,7 @@ def categorical_column_with_hash_bucket(
         raise ValueError(
             f"hash_bucket_size must be set. key: {key}. Give about twice the number of names."
         )
+    checks.check_count(hash_bucket_size, "hash_bucket_size", key)
     if hash_bucket_size < 1:
         raise ValueError(
             f"hash_bucket_size must be at least 1. hash_bucket_size: {hash_bucket_size}, "

@@ -75,11 +75,13 @@ def categorical_column_with_identity(
     >>> categorical_column_with_identity("weekday", 7, default_value=0).num_buckets
     7
     """
+    checks.check_count(num_buckets, "num_buckets", key)
     if num_buckets < 1:
         raise ValueError(f"num_buckets {num_buckets} < 1, column_name {key}. Give at least 1.")
     if default_value is not None and not 0 <= default_value < num_buckets:
         raise ValueError(
-            f"default_value {default_value} not in range [0, {num_buckets}), column_name {key}."
+            f"default_value {default_value} not in range [0, {num_buckets}), column_name {key}. "
+            "Give one of these ids, or None to leave other ids out."
         )
     checks.check_key(key)
     return IdentityCategoricalColumn(key, num_buckets, default_value)

@@ -160,7 +160,7 @@ def _is_category(column: FeatureColumn) -> bool:
 def _dense(column: Any) -> DenseColumn:
     if not isinstance(column, DenseColumn):
         raise ValueError(
-            "Items of feature_columns must be either a DenseColumn or CategoricalColumn. "
-            f"Given: {column!r}."
+            "Items of feature_columns must be either a DenseColumn or CategoricalColumn; sequence "
+            f"columns are for SequenceFeatures. Given: {column!r}."
         )
     return column

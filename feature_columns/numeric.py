@@ -121,7 +121,10 @@ def numeric_column(
     checks.check_key(key)
     dtype = tf.as_dtype(dtype)
     if not (dtype.is_integer or dtype.is_floating):
-        raise ValueError(f"dtype must be convertible to float. dtype: {dtype.name}, key: {key}.")
+        raise ValueError(
+            f"dtype must be convertible to float. dtype: {dtype.name}, key: {key}. Give a number "
+            "type, or read the feature with a categorical column."
+        )
     if normalizer_fn is not None and not callable(normalizer_fn):
         raise TypeError(f"normalizer_fn must be a callable. Given: {normalizer_fn!r}, key: {key}.")
     dims = _shape(shape, key)

@@ -31,7 +31,7 @@ def make_parse_example_spec(
         if not isinstance(column, FeatureColumn):
             raise ValueError(
                 f"All feature_columns must be FeatureColumn instances. Given: {column!r} of type "
-                f"{type(column).__name__}."
+                f"{type(column).__name__}. Give a list of columns, not their names."
             )
         for key, feature in column.parse_example_spec.items():
             if key in spec and spec[key] != feature:

@@ -188,8 +188,11 @@ def categorical_column_with_vocabulary_list(
     >>> column.num_buckets
     5
     """
-    if vocabulary_list is None or len(vocabulary_list) < 1:
-        raise ValueError(f"vocabulary_list {vocabulary_list} must be non-empty, column_name: {key}")
+    if vocabulary_list is None or isinstance(vocabulary_list, str) or len(vocabulary_list) < 1:
+        raise ValueError(
+            f"vocabulary_list {vocabulary_list!r} must be non-empty, column_name: {key}. Give a "
+            "list of categories."
+        )
     entries = tuple(vocabulary_list)
     repeated = (
         sorted({repr(entry) for entry in entries if entries.count(entry) > 1})
@@ -262,10 +265,11 @@ def categorical_column_with_vocabulary_file(
         )
     if vocabulary_size is None:
         vocabulary_size = _count(vocabulary_file, file_format, key)
+    checks.check_count(vocabulary_size, "vocabulary_size", key)
     if vocabulary_size < 1:
         raise ValueError(
             f"Invalid vocabulary_size in {key}. Expected at least 1, got {vocabulary_size} "
-            f"(file {vocabulary_file!r})."
+            f"(file {vocabulary_file!r}). Write a category into each line."
         )
     _check_oov(key, num_oov_buckets, default_value, is_default=default_value is None)
     dtype = tf.as_dtype(dtype)
@@ -286,7 +290,7 @@ def _check_oov(key: str, num_oov_buckets: int, default_value: Any, *, is_default
     if num_oov_buckets and not is_default:
         raise ValueError(
             f"Can't specify both num_oov_buckets and default_value in {key}. Given: "
-            f"num_oov_buckets={num_oov_buckets}, default_value={default_value}."
+            f"num_oov_buckets={num_oov_buckets}, default_value={default_value}. Leave one out."
         )
     if num_oov_buckets and num_oov_buckets < 0:
         raise ValueError(f"Invalid num_oov_buckets {num_oov_buckets} in {key}. Give 0 or more.")

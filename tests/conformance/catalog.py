@@ -257,6 +257,7 @@ def wide() -> list[Any]:
         # The column before the key, so that rows and serialized examples get the same ids.
         fc.crossed_column([_ages(), "job"], 20),
         fc.categorical_column_with_hash_bucket("skills", 10),
+        fc.weighted_categorical_column(fc.categorical_column_with_hash_bucket("town", 10), "stay"),
     ]
 
 
@@ -267,6 +268,9 @@ def deep() -> list[Any]:
         fc.numeric_column("hours", shape=(2,)),
         fc.indicator_column(_jobs()),
         fc.embedding_column(skills, 3),
+        *fc.shared_embeddings(
+            [fc.categorical_column_with_hash_bucket(key, 10) for key in ("job", "town")], 2
+        ),
     ]
 
 

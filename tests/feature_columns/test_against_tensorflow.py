@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tensorflow.python.feature_column import feature_column_v2
 
 import feature_columns as fc
 
@@ -53,6 +54,8 @@ def _pairs(module):
         module.crossed_column([words[1], numbers[1]], 1000),
         module.crossed_column([words[2], "n"], 10),
         module.crossed_column([words[3], module.crossed_column([numbers[4], "w"], 3)], 1000),
+        module.crossed_column(["w", "n", "v", words[1]], 1000),
+        module.crossed_column([numbers[1], "v", words[1], "w"], 1000, hash_key=7),
     ]
     return words + numbers + crosses
 
@@ -98,6 +101,28 @@ def test_indicators(tensorflow_dense_of, words):
         )
         actual = fc.DenseFeatures([ours])({"w": value})
         np.testing.assert_array_equal(actual, tensorflow_dense_of(theirs, {"w": value}))
+
+
+@many
+@given(
+    batch=st.integers(0, 4),
+    shape=st.sampled_from([(), (3,), (2, 3), (1, 2, 2), (2, 1, 2, 2)]),
+    normalizer=st.sampled_from([None, lambda x: x * 2.0 - 1.0]),
+    data=st.data(),
+)
+def test_numbers(tensorflow_dense_of, batch, shape, normalizer, data):
+    count = batch * int(np.prod(shape))
+    numbers = data.draw(st.lists(st.floats(-50, 50, width=32), min_size=count, max_size=count))
+    features = {"x": tf.reshape(tf.constant(numbers, tf.float32), [batch, *shape])}
+    ours, theirs = (
+        module.numeric_column("x", shape=shape or 1, normalizer_fn=normalizer)
+        for module in (fc, tf.feature_column)
+    )
+    expected = theirs.get_dense_tensor(
+        feature_column_v2.FeatureTransformationCache(features), None
+    ).numpy()
+    found = fc.DenseFeatures([ours])(features)
+    np.testing.assert_array_equal(found, expected.reshape([batch, int(np.prod(shape))]))
 
 
 @many
