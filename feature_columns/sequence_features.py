@@ -106,8 +106,8 @@ class SequenceFeatures(keras.layers.Layer):
         [[True, True], [True, False]]
         """
         column = self._columns[0]  # All have the same steps: `call` checks it.
-        steps = self._transform(features)[column.source.transformed_key]
-        return tf.sequence_mask(column.lengths(steps), tf.shape(steps)[1])
+        steps = layer_parts.read(column, self._transform(features))
+        return tf.sequence_mask(column.lengths(*steps), tf.shape(steps[0])[1])
 
     def _check_agreement(self, parts: Sequence[Tensor], lengths: Sequence[Tensor]) -> list[Any]:
         """Returns the checks that the columns have the same steps, as operations of a graph."""

@@ -25,7 +25,7 @@ RECORDED = pathlib.Path(__file__).parents[1] / "data" / "parity"
 COUNTERS = ("global_step", "/iter")
 
 
-def _column(made, about):
+def _column(made, about, trainable):
     kind, key = about["kind"], about.get("key")
     source = made.get(about.get("source") or about.get("column"))
     if kind == "numeric":
@@ -46,6 +46,10 @@ def _column(made, about):
             for name in about["keys"]
         ]
         return fc.crossed_column(keys, about["hash_bucket_size"])
+    if kind == "weighted":
+        return fc.weighted_categorical_column(source, about["weights"])
+    if kind == "shared_embedding":
+        return _shared(made, about, trainable)
     if kind == "embedding":
         return fc.embedding_column(source, about["dimension"])
     if kind == "indicator":
@@ -63,6 +67,15 @@ def _sequence_column(kind, key, about):
         words = about["vocabulary"]
         return fc.sequence_categorical_column_with_vocabulary_list(key, words)
     raise ValueError(about)
+
+
+def _shared(made, about, trainable):
+    """Returns one of the columns that share a table."""
+    together = tuple(about["columns"])
+    if together not in made:
+        sources = [made[name] for name in together]
+        made[together] = fc.shared_embeddings(sources, about["dimension"], trainable=trainable)
+    return made[together][about["place"]]
 
 
 class Losses(Hook):
@@ -103,8 +116,10 @@ class Recording:
 
     def estimator(self, model_dir, **options):
         made = {}
+        # tf.estimator left shared tables as they began. A warm start is of what is trained.
+        trainable = "warm_start_from" in options
         for name, about in self["columns"].items():
-            made[name] = _column(made, about)
+            made[name] = _column(made, about, trainable)
         arguments = {
             name: [made[column] for column in value] if name.endswith("columns") else value
             for name, value in self["args"].items()
