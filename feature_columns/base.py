@@ -13,7 +13,8 @@ FeatureColumn
 │       └── BucketizedColumn also a DenseColumn
 └── FloatColumn              floats that a layer makes, with weights if need be
     └── DenseColumn          floats [batch, width] for a network
-        └── IndicatorColumn, EmbeddingColumn    read the ids of a CategoricalColumn
+        └── IndicatorColumn, EmbeddingColumn, SharedEmbeddingColumn
+                             read the ids of a CategoricalColumn
 """
 
 from __future__ import annotations

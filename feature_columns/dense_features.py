@@ -21,7 +21,7 @@ from feature_columns.transform import Transform
 class DenseFeatures(keras.layers.Layer):
     """Concatenates dense columns, in ascending order of their names.
 
-    Weights are named `<column name>/embedding_weights`.
+    Weights are named `<column name>/embedding_weights`; a shared table has a name of its own.
 
     Args:
         columns: dense columns of different names.

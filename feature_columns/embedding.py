@@ -90,8 +90,9 @@ def embedding_column(
         initializer: called with a shape and a dtype. None is a normal distribution of mean 0
             and standard deviation `1 / sqrt(dimension)`, truncated at two of these.
         ckpt_to_load_from: the checkpoint, or the folder of checkpoints, that the table starts
-            from, instead of `initializer`. It is read when the table is made. A Keras model that
-            was saved and loaded does not need it any more: the table is in its file.
+            from, instead of `initializer`. It is read when the table is made: by an Estimator once
+            in each process. A Keras model that was saved and loaded does not need it any more: the
+            table is in its file.
         tensor_name_in_ckpt: the name of the table in that checkpoint.
         max_norm: longer vectors are scaled down to this L2 norm before they are combined.
         trainable: whether an optimizer may change the table.

@@ -9,7 +9,7 @@ FeatureColumn
 │   └── SequenceCategoricalColumn    ids [batch, time, k]
 └── FloatColumn
     └── SequenceDenseColumn          floats [batch, time, width] for a recurrent network
-        └── EachStepColumn           an indicator or embedding of each step's ids
+        └── EachStepColumn           an indicator or embedding, shared or not, of each step's ids
 """
 
 from __future__ import annotations

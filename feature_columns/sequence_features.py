@@ -23,11 +23,11 @@ class SequenceFeatures(keras.layers.Layer):
     """Concatenates sequence columns step by step, in ascending order of their names.
 
     All columns must have the same number of steps in a row. Weights are named
-    `<column name>/embedding_weights`.
+    `<column name>/embedding_weights`; a shared table has a name of its own.
 
     Args:
         columns: `sequence_numeric_column`, and `sequence_categorical_column_with_*` in
-            `embedding_column` or `indicator_column`, of different names.
+            `embedding_column`, `indicator_column` or `shared_embeddings`, of different names.
         name: the layer's name.
         **kwargs: those of `keras.layers.Layer`; `dtype` is float32 unless given.
 

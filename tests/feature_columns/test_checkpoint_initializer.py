@@ -49,6 +49,14 @@ def test_table_starts_from_the_tensor(checkpoint):
     np.testing.assert_array_equal(layer(FEATURES), TABLE[[2, 0]])
 
 
+def test_a_layer_that_is_first_called_in_a_function(checkpoint):
+    layer = fc.DenseFeatures([_from(checkpoint)])
+    np.testing.assert_array_equal(tf.function(layer.__call__)(FEATURES), TABLE[[2, 0]])
+    initializer = layer.columns[0].initializer
+    in_a_graph = tf.function(lambda: initializer((3, 2)))
+    np.testing.assert_array_equal(in_a_graph(), TABLE)
+
+
 def test_as_the_old_column_does(checkpoint):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         features = {"x": tf.constant(FEATURES["x"].numpy())}
