@@ -58,7 +58,7 @@ class StepLoop:
         self.traces = 0
 
     def __call__(self, iterator: Any, limit: int) -> tuple[int, float, Any]:
-        """Runs steps until `limit`, or until the data ends.
+        """Runs steps until `limit`, or until the data ends. Not every batch need be a step.
 
         Returns:
             The number of steps run, the sum of their losses, and the outputs of the last one.
@@ -103,7 +103,11 @@ class StepLoop:
                     lambda context: batch_of(context.replica_id_in_sync_group % local)
                 )
             outputs = self.program.step(*pipeline.split(batch), self._fetches)
-            return i + 1, total + outputs["loss"], outputs
+            if "is_step" not in outputs:
+                return i + 1, total + outputs["loss"], outputs
+            is_step = outputs["is_step"]
+            loss = tf.where(is_step, outputs["loss"], 0.0)
+            return i + tf.cast(is_step, tf.int64), total + loss, outputs
 
         def endless(i: Tensor, more: Tensor, total: Tensor, _: Any) -> Any:
             i, total, outputs = step(i, total, lambda replica: read(iterator))

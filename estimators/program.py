@@ -252,7 +252,8 @@ class Program:
         with self._serving(requests), recording, random:
             outputs = self._run_body(features, labels, requests, fetches)
             if self._mode == ModeKeys.TRAIN and not self.bound.steps_itself:
-                self._store.global_step.assign_add(1)
+                counted = self._first(outputs["is_step"]) if "is_step" in outputs else 1
+                self._store.global_step.assign_add(tf.cast(counted, tf.int64))
         if "loss" in outputs:
             mean = tf.distribute.ReduceOp.MEAN
             loss = self.strategy.reduce(mean, outputs.pop("loss"), axis=None)
@@ -322,7 +323,9 @@ class Program:
         if self._mode == ModeKeys.EVAL:
             return {"loss": tf.cast(spec.loss, tf.float32), "metrics": _metric_pairs(spec)}
         self._run_train_op(spec.train_op, requests, tape)
-        return {"loss": tf.cast(spec.loss, tf.float32)}
+        outputs = {"loss": tf.cast(spec.loss, tf.float32)}
+        # Without the field nothing is added: the loop then counts without looking.
+        return outputs if spec.is_step is None else {**outputs, "is_step": spec.is_step}
 
     def _run_train_op(self, train_op: Any, requests: Requests, tape: Any) -> None:
         """Runs a description or a callable; an operation has run where the body made it."""

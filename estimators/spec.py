@@ -82,6 +82,11 @@ def _check_train_op(train_op: Any) -> None:
         )
 
 
+def _check_flag(name: str, flag: Any) -> None:
+    if flag is not None and not (tf.is_tensor(flag) and flag.dtype == tf.bool):
+        raise TypeError(f"`{name}` must be a scalar bool Tensor or None, got {flag!r}.")
+
+
 def _is_metric(value: Any) -> bool:
     is_pair = isinstance(value, tuple | list) and len(value) == 2
     return is_pair or all(hasattr(value, name) for name in ("update_state", "result"))
@@ -119,6 +124,9 @@ class EstimatorSpec:
         prediction_hooks: hooks of `predict`.
         saved_parts: pairs of a variable and the `Part`s that its rows are saved as. Premade models
             fuse the tables of many columns into one, and save each under its column's name.
+        is_step: scalar bool tensor, looked at in TRAIN: False where the body only prepared itself
+            with the batch (chose centres, say), so that neither the global step nor `steps` nor
+            the loss of the run counts it. Replicas must agree on it. None counts every batch.
 
     Raises:
         ValueError: a field that the mode needs is missing, or the loss is not scalar.
@@ -144,6 +152,7 @@ class EstimatorSpec:
     evaluation_hooks: Sequence[Any] = ()
     prediction_hooks: Sequence[Any] = ()
     saved_parts: Sequence[tuple[Variable, Sequence[Part]]] = ()
+    is_step: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -155,6 +164,7 @@ class EstimatorSpec:
             _check_train_op(self.train_op)
         self._set("predictions", _dict_of_tensors(self.predictions))
         self._check_metrics()
+        _check_flag("is_step", self.is_step)
         if self.scaffold is not None:
             raise ValueError(
                 "`scaffold` named parts of a session, which no longer exists. Remove it: variables "

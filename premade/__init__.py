@@ -1,4 +1,4 @@
-"""Premade estimators: baselines, linear, deep, wide & deep, and recurrent, over feature columns.
+"""Premade estimators: baselines, linear, deep, wide & deep, recurrent, and k-means.
 
 Synopsis::
 
@@ -33,6 +33,7 @@ from premade.dnn_linear_combined import (
 from premade.dnn_linear_combined import (
     DNNLinearCombinedRegressor as DNNLinearCombinedRegressor,
 )
+from premade.kmeans import KMeansClustering as KMeansClustering
 from premade.linear import LinearClassifier as LinearClassifier
 from premade.linear import LinearEstimator as LinearEstimator
 from premade.linear import LinearRegressor as LinearRegressor
@@ -60,6 +61,7 @@ __all__ = [
     "DNNLinearCombinedRegressor",
     "DNNModel",
     "DNNRegressor",
+    "KMeansClustering",
     "LinearClassifier",
     "LinearEstimator",
     "LinearModel",

@@ -65,6 +65,7 @@ ELSEWHERE = {
     "tf.keras.estimator.model_to_estimator",
     "tf.keras.layers.DenseFeatures",
 }
+RENAMED = {"tf.compat.v1.estimator.experimental.KMeans"}
 HERE = [row for row in ROWS if row[1].startswith("`")]
 ABSENT = [row for row in ROWS if not row[1].startswith("`")]
 COLUMNS = [row for row in HERE if row[0].startswith("`tf.feature_column.")]
@@ -96,7 +97,8 @@ def test_what_is_here_is_public(row):
     package, _, name = bare(row[1]).rpartition(".")
     assert package in PACKAGES
     assert name in public_names(package)
-    assert bare(row[0]).endswith(f".{name}"), "another name is a change: say so, and amend this"
+    is_same = bare(row[0]).endswith(f".{name}") or bare(row[0]) in RENAMED
+    assert is_same, "another name is a change: say so, and amend this"
 
 
 @pytest.mark.parametrize("row", ABSENT, ids=lambda row: bare(row[0]))

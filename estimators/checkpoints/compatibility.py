@@ -12,8 +12,8 @@ import tensorflow as tf
 from estimators.checkpoints.checkpoint import Checkpoint
 from estimators.errors import IncompatibleCheckpointError
 
-VariableSpec: TypeAlias = tuple[Sequence[int], object]
-"""Shape, and anything that `tf.as_dtype` understands."""
+VariableSpec: TypeAlias = tuple[Sequence[int | None], object]
+"""Shape, None for a size that may change, and anything that `tf.as_dtype` understands."""
 
 _LISTED_AT_MOST = 8
 
@@ -46,7 +46,7 @@ def compare(
 
     shapes, dtypes = checkpoint.names_to_shapes(), checkpoint.names_to_dtypes()
     model = {
-        name: (tuple(int(size) for size in shape), tf.as_dtype(dtype))
+        name: (tuple(shape), tf.as_dtype(dtype))
         for name, (shape, dtype) in sorted(wanted.items())
         if counts(name)
     }
@@ -61,7 +61,7 @@ def compare(
         "have another shape": [
             f"{name}: the model has {list(model[name][0])}, the checkpoint {list(shapes[name])}"
             for name in both
-            if model[name][0] != shapes[name]
+            if not _fits(shapes[name], model[name][0])
         ],
         "have another type": [
             f"{name}: the model has {model[name][1].name}, the checkpoint {dtypes[name].name}"
@@ -71,6 +71,12 @@ def compare(
     }
     if any(groups.values()):
         raise IncompatibleCheckpointError(_message(checkpoint.prefix, groups))
+
+
+def _fits(found: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(found) == len(wanted) and all(
+        asked in (None, size) for size, asked in zip(found, wanted, strict=True)
+    )
 
 
 def _message(prefix: str, groups: Mapping[str, Sequence[str]]) -> str:

@@ -286,6 +286,11 @@ def speeds() -> list[Any]:
     return [fc.sequence_numeric_column("speeds")]
 
 
+def points() -> list[Any]:
+    """Columns of a clustering."""
+    return [fc.numeric_column("hours", shape=(2,)), fc.indicator_column(_jobs())]
+
+
 def both() -> dict[str, Any]:
     """Arguments of a wide & deep model."""
     return {
@@ -448,6 +453,30 @@ MODELS = (
             config=c,
         ),
         covers=("SequentialHeadWrapper",),
+    ),
+    Model(
+        "KMeansClustering",
+        "real",
+        lambda c: premade.KMeansClustering(10, config=c, feature_columns=points()),
+    ),
+    Model(
+        "KMeansClustering-full_batch",
+        "real",
+        lambda c: premade.KMeansClustering(
+            3, initial_clusters="random", use_mini_batch=False, config=c, feature_columns=points()
+        ),
+    ),
+    Model(
+        "KMeansClustering-cosine",
+        "real",
+        lambda c: premade.KMeansClustering(
+            3,
+            distance_metric="cosine",
+            mini_batch_steps_per_iteration=2,
+            relative_tolerance=0.0,
+            config=c,
+            feature_columns=points(),
+        ),
     ),
     Model(
         "Estimator",

@@ -115,6 +115,12 @@ def test_hooks_become_tuples():
     assert spec.training_hooks == ()
 
 
+@pytest.mark.parametrize("flag", [True, tf.constant(1)])
+def test_whether_it_is_a_step_is_a_bool_tensor(flag):
+    with pytest.raises(TypeError, match="`is_step` must be a scalar bool Tensor or None"):
+        EstimatorSpec(TRAIN, loss=LOSS, train_op=tf.no_op, is_step=flag)
+
+
 def test_a_spec_is_frozen_and_replaced():
     spec = EstimatorSpec(EVAL, loss=LOSS)
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -197,6 +197,38 @@ def test_data_that_turns_out_empty_makes_no_steps(line):
     assert estimator.get_variable_value("global_step") == 0
 
 
+def preparing_fn(features, labels, mode):
+    """Adds up the first features until they are 3 or more, and then counts its steps."""
+    seen, steps = tf.Variable(0.0, name="seen"), tf.Variable(0.0, name="steps")
+    before = tf.identity(seen)
+    x = tf.reduce_sum(features["x"])
+    is_step = before >= 3.0
+
+    def train_op():
+        seen.assign(tf.where(is_step, before, before + x))
+        steps.assign_add(tf.where(is_step, 1.0, 0.0))
+
+    return EstimatorSpec(mode, loss=x, train_op=train_op, is_step=is_step)
+
+
+@pytest.mark.parametrize("options", [{}, {"run_eagerly": True}])
+def test_batches_that_are_no_steps_count_nowhere(line, record, options):
+    rows = lambda: tf.data.Dataset.from_tensors(({"x": [1.0]}, [1.0])).repeat()  # noqa: E731
+    hook = record(every=2)
+    estimator = line.estimator(preparing_fn, **options).train(rows, hooks=[hook], steps=4)
+    names = ("seen", "steps", "global_step")
+    assert [estimator.get_variable_value(name) for name in names] == [3.0, 4.0, 4]
+    assert hook.steps == [2, 4]
+    estimator.train(rows, max_steps=6)
+    assert estimator.get_variable_value("seen") == 3.0
+
+
+def test_data_that_ends_before_the_first_step(line):
+    rows = lambda: tf.data.Dataset.from_tensors(({"x": [1.0]}, [1.0])).repeat(2)  # noqa: E731
+    estimator = line.estimator(preparing_fn).train(rows, steps=4)
+    assert estimator.get_variable_value("global_step") == 0
+
+
 def test_nan_loss_stops_before_a_checkpoint_of_it(line):
     def data():
         x = tf.constant([1.0, 1.0, np.nan, 1.0])

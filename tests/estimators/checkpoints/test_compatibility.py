@@ -18,6 +18,14 @@ def test_what_fits_fits(checkpoint):
     compare(FITS, checkpoint)
 
 
+def test_a_size_that_may_change_fits_any(checkpoint):
+    compare(FITS | {"a": ((None, 2), tf.float32)}, checkpoint)
+    with pytest.raises(IncompatibleCheckpointError, match=r"a: the model has \[None, 3\]"):
+        compare(FITS | {"a": ((None, 3), tf.float32)}, checkpoint)
+    with pytest.raises(IncompatibleCheckpointError, match=r"a: the model has \[None\]"):
+        compare(FITS | {"a": ((None,), tf.float32)}, checkpoint)
+
+
 def test_everything_that_does_not_fit_is_listed(checkpoint):
     wanted = {"a": ((4, 2), tf.float32), "b": ((2,), tf.float32), "c/kernel": ((1,), tf.float32)}
     with pytest.raises(IncompatibleCheckpointError) as caught:
