@@ -97,6 +97,26 @@ class FusedLayout:
         rows, _ = self._place(tf.concat(ids, axis=1), [part.start for part in self.parts])
         return tf.cast(rows, tf.int32)
 
+    def padded(self, ids: Sequence[Tensor]) -> Tensor:
+        """Returns the table's rows of columns with any number of ids, `sink` for none.
+
+        Args:
+            ids: for each part, int64 `[batch, k]`, dense or ragged.
+
+        Returns:
+            int64 `[batch, sum of the largest numbers of ids]`.
+
+        >>> layout = FusedLayout((FusedPart("a/weights", 0, 2), FusedPart("b/weights", 2, 1)))
+        >>> a = tf.ragged.constant([[0, 1], []], dtype=tf.int64)
+        >>> layout.padded([a, tf.constant([[0], [-1]], tf.int64)]).numpy().tolist()
+        [[0, 1, 2], [3, 3, 3]]
+        """
+        dense = [each.to_tensor(-1) if isinstance(each, tf.RaggedTensor) else each for each in ids]
+        placed = [
+            self._place(each, part.start) for each, part in zip(dense, self.parts, strict=True)
+        ]
+        return tf.concat([rows for rows, _ in placed], axis=1)
+
     def logits_of_rows(self, table: Any, rows: Tensor) -> Tensor:
         """Looks up what `place` returned: `logits` of columns with one id each.
 

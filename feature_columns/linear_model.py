@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any, Self, final
 
@@ -13,6 +14,25 @@ from feature_columns.aliases import Features, Tensor
 from feature_columns.base import CategoricalColumn, DenseColumn, FeatureColumn, WeightSpec
 from feature_columns.fused_table import FusedLayout, FusedPart
 from feature_columns.transform import Transform
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Design:
+    """A batch as a linear model sees it: the rows of a design matrix, mostly zeros.
+
+    Attributes:
+        dense: float32 `[batch, width]`: the dense columns, in the order of their names.
+        rows: int64 `[batch, k]`: which rows of the fused table an example adds up.
+        values: float32 `[batch, k]`: 1, or 0 where there is no id.
+
+    >>> Design(tf.zeros([1, 0]), tf.constant([[3]]), tf.constant([[1.0]])).rows.shape
+    TensorShape([1, 1])
+    """
+
+    dense: Tensor
+    rows: Tensor
+    values: Tensor
 
 
 @final
@@ -78,6 +98,11 @@ class LinearModel(keras.layers.Layer):
         """The bias, `[units]`; None before `build`."""
         return self._bias
 
+    @property
+    def dense_weights(self) -> tuple[Any, ...]:
+        """The weights of the columns that are not categorical, each `[width, units]`, by name."""
+        return self._dense_weights
+
     def fused_parts(self) -> tuple[Any, tuple[FusedPart, ...]]:
         """Returns the table of all categorical columns, and where each column's rows are.
 
@@ -128,6 +153,24 @@ class LinearModel(keras.layers.Layer):
         ids = [ids for ids, *_ in read]
         weights = [given[0] if given else None for _, *given in read]
         return self._layout.logits(self._table.value, ids, self._sparse_combiner, weights)
+
+    def design(self, features: Features) -> Design:
+        """Returns what `call` multiplies by the weights, for solvers that are no gradient descent.
+
+        Args:
+            features: raw or transformed features by key. The combiner is `sum`.
+        """
+        transformed = self._transform(features)
+        parts = layer_parts.represent(self._dense, self._column_weights, transformed)
+        rows = transformed.get(self._layout.key)
+        if rows is None and self._categorical:
+            ids = [transformed[column.transformed_key] for column in self._categorical]
+            rows = self._layout.padded(ids)
+        if rows is None:
+            rows = tf.zeros([tf.shape(parts[0])[0], 0], tf.int64)
+        rows = tf.cast(rows, tf.int64)
+        dense = tf.concat(parts, axis=1) if parts else tf.zeros([tf.shape(rows)[0], 0])
+        return Design(dense, rows, tf.cast(tf.not_equal(rows, self._layout.sink), tf.float32))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         """Returns `(batch, units)`."""

@@ -37,6 +37,7 @@ from premade.kmeans import KMeansClustering as KMeansClustering
 from premade.linear import LinearClassifier as LinearClassifier
 from premade.linear import LinearEstimator as LinearEstimator
 from premade.linear import LinearRegressor as LinearRegressor
+from premade.linear_sdca import LinearSDCA as LinearSDCA
 from premade.networks import BaselineModel as BaselineModel
 from premade.networks import DNNModel as DNNModel
 from premade.networks import LinearModel as LinearModel
@@ -66,6 +67,7 @@ __all__ = [
     "LinearEstimator",
     "LinearModel",
     "LinearRegressor",
+    "LinearSDCA",
     "LinearWeight",
     "RNNClassifier",
     "RNNEstimator",

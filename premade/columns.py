@@ -39,6 +39,11 @@ def checked_columns(columns: Any, argument: str) -> list[fc.FeatureColumn]:
     return columns
 
 
+def has_weights(column: Any) -> bool:
+    """Says whether a column learns something itself, as an embedding does."""
+    return bool(getattr(column, "weight_specs", ()))
+
+
 def check_named(features: Any) -> None:
     """Raises a ValueError unless features are a dictionary."""
     if not isinstance(features, Mapping):

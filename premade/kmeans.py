@@ -9,7 +9,7 @@ import numpy as np
 
 import feature_columns as fc
 from estimators import Estimator, Hook, RunConfig
-from premade.columns import checked_columns
+from premade.columns import checked_columns, has_weights
 from premade.kmeans_distances import COSINE, DISTANCES, SQUARED_EUCLIDEAN
 from premade.kmeans_model_fn import ALL_DISTANCES, CLUSTER_INDEX, CLUSTERS, SCORE, KMeansModelFn
 from premade.kmeans_rules import EveryFewSteps, FullBatch, Rule, RunningMean
@@ -209,7 +209,7 @@ def _rule(use_mini_batch: bool, steps: int, is_cosine: bool) -> Rule:
 def _without_weights(columns: Iterable[Any]) -> tuple[Any, ...]:
     checked = checked_columns(columns, "feature_columns")
     for column in checked:
-        if getattr(column, "weight_specs", ()):
+        if has_weights(column):
             raise ValueError(
                 f"The column {column.name!r} has weights to be learned, and k-means learns none. "
                 "Take indicator_column instead of embedding_column."

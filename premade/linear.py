@@ -8,8 +8,9 @@ from typing import Any
 
 from estimators import BinaryClassHead, Estimator, Head, MultiClassHead, RegressionHead, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
-from premade import optimizers
+from premade import linear_sdca, optimizers
 from premade.columns import checked_columns
+from premade.linear_sdca import LinearSDCA
 from premade.model_fn import Tower, build, preprocess
 from premade.networks import LinearModel
 from premade.weights import LinearPart
@@ -26,7 +27,7 @@ class LinearEstimator(Estimator):
         feature_columns: categorical or dense columns.
         model_dir: see `Estimator`.
         optimizer: a name (learning rate 0.2), None (FTRL, the lower of 0.2 and
-            1/sqrt(number of columns)), or what `estimators.optimizers.get` takes.
+            1/sqrt(number of columns)), what `estimators.optimizers.get` takes, or `LinearSDCA`.
         config: see `Estimator`.
         sparse_combiner: how the weights of a row with several ids are combined: `sum`, `mean` or
             `sqrtn`.
@@ -52,13 +53,20 @@ class LinearEstimator(Estimator):
     ) -> None:
         columns = checked_columns(feature_columns, "feature_columns")
         network = functools.partial(LinearModel, columns, sparse_combiner=sparse_combiner)
-        tower = Tower(network, optimizers.for_linear(optimizer, len(columns)))
+        preprocess_fn = preprocess(head, linear=columns)
+        if isinstance(optimizer, LinearSDCA):
+            known = linear_sdca.solvable(head, columns, sparse_combiner, warm_start_from)
+            model_fn = linear_sdca.build(optimizer, known, network)
+            preprocess_fn = preprocess_fn.passing_on(optimizer.example_id_column)
+        else:
+            tower = Tower(network, optimizers.for_linear(optimizer, len(columns)))
+            model_fn = build(head, [tower])
         super().__init__(
-            build(head, [tower]),
+            model_fn,
             model_dir,
             config,
             warm_start_from=warm_start_from,
-            preprocess_fn=preprocess(head, linear=columns),
+            preprocess_fn=preprocess_fn,
         )
         self.linear_part = LinearPart(tuple(columns), head)
 

@@ -59,6 +59,12 @@ class Preprocess:
         kept = {key: features[key] for key in wanted if key in features}
         return {**kept, **self.transform(features)}
 
+    def passing_on(self, key: str) -> Preprocess:
+        """Returns this, handing on one more raw feature."""
+        if self.passed_on is None:
+            return self
+        return dataclasses.replace(self, passed_on=(*self.passed_on, key))
+
     def tables(self) -> Any:
         """Returns the lookup tables; an exported module must have them as an attribute."""
         return self.transform.tables()
@@ -101,7 +107,7 @@ def build(head: Head, towers: Sequence[Tower]) -> Callable[..., EstimatorSpec]:
         spec = head.create_estimator_spec(
             features, mode, logits, labels, train_op_fn=train_op if is_training else None
         )
-        return dataclasses.replace(spec, saved_parts=_saved_parts(networks))
+        return dataclasses.replace(spec, saved_parts=saved_parts(networks))
 
     return model_fn
 
@@ -125,7 +131,7 @@ def _own_variables(networks: Iterable[Any]) -> list[list[Any]]:
     return found
 
 
-def _saved_parts(networks: Iterable[Any]) -> list[tuple[Any, tuple[Part, ...]]]:
+def saved_parts(networks: Iterable[Any]) -> list[tuple[Any, tuple[Part, ...]]]:
     """Returns under which names the rows of the fused tables are saved."""
     found = []
     for network in networks:

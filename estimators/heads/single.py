@@ -160,6 +160,29 @@ class SingleHead(Head):
         """Raises `ValueError` naming the first label that cannot be learned, and its row."""
         self._label_values(self._dense_labels(self._owner, labels))
 
+    def targets(
+        self, labels: Labels, logits: Tensor, features: Features | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Returns labels and weights of the examples, for solvers that know the loss themselves.
+
+        Args:
+            labels: as they came from the input_fn.
+            logits: `[batch, ..., logits_dimension]`; only their shape matters.
+            features: hold the weights.
+
+        Returns:
+            Labels as the loss takes them, and weights, 1 if there are none; float32, both
+            `[batch, ..., 1 or width]`.
+
+        Raises:
+            ValueError: there is a `loss_fn`, which no solver knows.
+        """
+        if self._objective.loss_fn is not None:
+            raise ValueError(f"{self._owner}: a solver with a loss of its own takes no loss_fn.")
+        labels, logits = self._read(labels, logits)
+        weights = self._objective.weights(logits, features)
+        return labels, tf.ones_like(labels) if weights is None else weights
+
     def _read(self, labels: Labels, logits: Tensor) -> tuple[Tensor, Tensor]:
         logits = _inputs.float_logits(self._owner, logits, self._logits_dimension)
         labels = self._dense_labels(self._owner, labels)

@@ -25,7 +25,7 @@ JOBS = ("cook", "smith", "baker", "nurse")
 
 
 def features() -> dict[str, np.ndarray[Any, Any]]:
-    """By row a number, two numbers, two strings, an integer, and up to two strings at once.
+    """By row a number, two numbers, a name, two strings, an integer, and up to two strings at once.
 
     And two sequences: three numbers, and up to three strings, of which the first are there. The
     last one is the weight of the town.
@@ -34,6 +34,7 @@ def features() -> dict[str, np.ndarray[Any, Any]]:
     return {
         "age": random.normal(40.0, 10.0, ROWS).astype(np.float32),
         "hours": random.normal(size=(ROWS, 2)).astype(np.float32),
+        "name": np.arange(ROWS).astype(str),
         "job": random.choice([*JOBS, "unknown"], ROWS),
         "level": random.integers(0, 5, ROWS),
         "skills": random.choice([*JOBS, ""], (ROWS, 2)),
@@ -349,6 +350,20 @@ MODELS = (
     ),
     Model("LinearClassifier", "binary", lambda c: premade.LinearClassifier(wide(), config=c)),
     Model("LinearRegressor", "real", lambda c: premade.LinearRegressor(wide(), config=c)),
+    Model(
+        "LinearClassifier-sdca",
+        "binary",
+        lambda c: premade.LinearClassifier(wide(), optimizer=premade.LinearSDCA("name"), config=c),
+    ),
+    Model(
+        "LinearRegressor-sdca",
+        "real",
+        lambda c: premade.LinearRegressor(
+            wide(),
+            optimizer=premade.LinearSDCA("name", symmetric_l1_regularization=0.1),
+            config=c,
+        ),
+    ),
     Model(
         "LinearEstimator",
         "binary",

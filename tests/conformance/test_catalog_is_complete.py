@@ -20,6 +20,7 @@ NO_ENTRY = {
     "FeedFnHook": "refuses to be made, saying what to do instead",
     "FusedPart": "where LinearModel keeps a column's weights",
     "Head": "abstract",
+    "LinearSDCA": "the optimizer of LinearClassifier-sdca and LinearRegressor-sdca",
     "LinearWeight": "a row of linear_weights",
     "linear_weights": "reads a model that is trained already",
     "make_parse_example_spec": "used by test_exports_what_it_predicts",

@@ -122,3 +122,42 @@ def test_dense_categories_cost_one_gather():
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         fc.LinearModel(**{"columns": [WORD], **arguments})
+
+
+@pytest.mark.parametrize("word", [[["a", "c"], ["", "?"]], [["b", ""], ["c", "c"]]])
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("is_transformed", [True, False])
+def test_design_times_weights_is_the_call(word, kind, is_transformed):
+    columns = [WORD, BUCKETS, NUMBER]
+    words = tf.constant(word) if kind == "dense" else tf.sparse.from_dense(word)
+    features = {"w": words, "x": tf.constant([[-1.0, 0.5], [2.0, 3.0]])}
+    layer = fc.LinearModel(columns)
+    layer.build()
+    random = np.random.default_rng(0)
+    for weight in layer.weights:
+        weight.assign(random.normal(size=weight.shape))
+    expected = layer(features).numpy()[:, 0]
+
+    given = fc.Transform((), linear=columns)(features) if is_transformed else features
+    design = layer.design(given)
+
+    table = layer.fused_parts()[0].numpy()[:, 0]
+    dense = np.concatenate([weight.numpy()[:, 0] for weight in layer.dense_weights])
+    found = design.dense.numpy() @ dense + layer.bias.numpy()
+    found += (table[design.rows.numpy()] * design.values.numpy()).sum(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_design_without_one_kind_of_column():
+    only_numbers = fc.LinearModel([NUMBER])
+    only_numbers.build()
+    design = only_numbers.design({"x": tf.constant([[1.0, 2.0]])})
+    assert (design.dense.shape, design.rows.shape) == ((1, 2), (1, 0))
+    only_words = fc.LinearModel([WORD])
+    only_words.build()
+    design = only_words.design({"w": tf.constant(["b", "?"])})
+    assert design.dense.shape == (2, 0)
+    assert (design.rows.numpy().tolist(), design.values.numpy().tolist()) == (
+        [[1], [3]],
+        [[1.0], [0.0]],
+    )
