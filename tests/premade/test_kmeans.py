@@ -299,6 +299,20 @@ def test_columns(make):
     np.testing.assert_allclose(kmeans.cluster_centers(), [[1, 0, 1.5], [0, 1, 5]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("initial", ["random", "kmeans_plus_plus"])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_eagerly(make, initial, steps):
+    points = blobs(count=24).astype(np.float32)
+    options = {"initial_clusters": initial, "mini_batch_steps_per_iteration": steps}
+    found = [
+        make(6, config={"run_eagerly": eagerly}, **options)
+        .train(in_batches(points, 4))
+        .cluster_centers()
+        for eagerly in (False, True)
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-5)
+
+
 def test_all_replicas_hold_the_same_centres(make, mirrored_strategy):
     points = blobs().astype(np.float32)
     config = {"train_distribute": mirrored_strategy}
