@@ -144,7 +144,13 @@ class AsItIs(Update):
             adapter = optimizers.KerasOptimizer(self.optimizer)
             with lender.lent(held, lambda each: step.lent[each.name], optimizers=parts):
                 pairs = adapter.compute_gradients(step.loss, variables, step.tape)
-                self.optimizer.apply(*map(list, zip(*pairs, strict=True)))
+                # On the replica's device: gradients lie where their operations happened to be
+                # placed, and only those that lie together are reduced together.
+                gradients = [
+                    tf.nest.map_structure(tf.identity, gradient, expand_composites=True)
+                    for gradient, _ in pairs
+                ]
+                self.optimizer.apply(gradients, [variable for _, variable in pairs])
 
         return update
 

@@ -181,7 +181,7 @@ def test_names_on_disk_do_not_depend_on_what_the_process_made_before(config, row
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 @pytest.mark.parametrize("kind", [keras.Sequential, OwnStep])
-def test_replicas_share_the_work(config, rows, optimizer, kind, tmp_path):
+def test_replicas_share_the_work(config, rows, optimizer, kind, mirrored_strategy, tmp_path):
     def trained(strategy, folder, batch):
         keras.utils.set_random_seed(5)
         layers_ = [layer for layer in layers() if "normal" not in str(layer.name)]
@@ -193,8 +193,7 @@ def test_replicas_share_the_work(config, rows, optimizer, kind, tmp_path):
             lambda: batches(*rows, batch=batch), steps=5
         )
 
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
-    two, one = trained(strategy, "two", 16), trained(None, "one", 32)
+    two, one = trained(mirrored_strategy, "two", 16), trained(None, "one", 32)
     for name in one.get_variable_names():
         np.testing.assert_allclose(
             two.get_variable_value(name), one.get_variable_value(name), rtol=2e-4, atol=1e-6
