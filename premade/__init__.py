@@ -33,11 +33,10 @@ from premade.dnn_linear_combined import (
 from premade.dnn_linear_combined import (
     DNNLinearCombinedRegressor as DNNLinearCombinedRegressor,
 )
-from premade.kmeans import KMeansClustering as KMeansClustering
+from premade.kmeans.clustering import KMeansClustering as KMeansClustering
 from premade.linear import LinearClassifier as LinearClassifier
 from premade.linear import LinearEstimator as LinearEstimator
 from premade.linear import LinearRegressor as LinearRegressor
-from premade.linear_sdca import LinearSDCA as LinearSDCA
 from premade.networks import BaselineModel as BaselineModel
 from premade.networks import DNNModel as DNNModel
 from premade.networks import LinearModel as LinearModel
@@ -47,6 +46,7 @@ from premade.parse_specs import regressor_parse_example_spec as regressor_parse_
 from premade.recurrent import RNNModel as RNNModel
 from premade.rnn import RNNClassifier as RNNClassifier
 from premade.rnn import RNNEstimator as RNNEstimator
+from premade.sdca.linear_sdca import LinearSDCA as LinearSDCA
 from premade.weights import LinearWeight as LinearWeight
 from premade.weights import linear_weights as linear_weights
 

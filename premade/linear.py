@@ -8,11 +8,12 @@ from typing import Any
 
 from estimators import BinaryClassHead, Estimator, Head, MultiClassHead, RegressionHead, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
-from premade import linear_sdca, optimizers
+from premade import optimizers
 from premade.columns import checked_columns
-from premade.linear_sdca import LinearSDCA
 from premade.model_fn import Tower, build, preprocess
 from premade.networks import LinearModel
+from premade.sdca import linear_sdca
+from premade.sdca.linear_sdca import LinearSDCA
 from premade.weights import LinearPart
 
 

@@ -12,8 +12,8 @@ from sklearn import cluster, datasets
 import feature_columns as fc
 from estimators import Hook, RunConfig, export
 from premade import KMeansClustering
-from premade.kmeans_distances import squared_euclidean
-from premade.kmeans_start import Start
+from premade.kmeans.distances import squared_euclidean
+from premade.kmeans.start import Start
 
 POINTS = np.float32([[0, 0], [0, 1], [10, 0], [10, 2], [5, 5]])
 CENTRES = np.float32([[0, 0], [10, 0]])
@@ -167,9 +167,9 @@ def test_a_centre_without_points_stays(make):
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("use_mini_batch", [True, False])
-def test_finds_all_blobs_as_it_is(make, seed, use_mini_batch):
+def test_finds_all_blobs_from_points_far_from_each_other(make, seed, use_mini_batch):
     points = blobs(seed, spread=0.4).astype(np.float32)
-    kmeans = make(6, seed=seed, use_mini_batch=use_mini_batch)
+    kmeans = make(6, None, "kmeans_plus_plus", seed=seed, use_mini_batch=use_mini_batch)
     kmeans.train(over_and_over(points), steps=20)
     best = cluster.KMeans(6, n_init=20, random_state=0).fit(points).inertia_
     assert kmeans.score(once(points)) == pytest.approx(best, rel=0.05)

@@ -10,10 +10,10 @@ import numpy as np
 import feature_columns as fc
 from estimators import Estimator, Hook, RunConfig
 from premade.columns import checked_columns, has_weights
-from premade.kmeans_distances import COSINE, DISTANCES, SQUARED_EUCLIDEAN
-from premade.kmeans_model_fn import ALL_DISTANCES, CLUSTER_INDEX, CLUSTERS, SCORE, KMeansModelFn
-from premade.kmeans_rules import EveryFewSteps, FullBatch, Rule, RunningMean
-from premade.kmeans_start import KMEANS_PLUS_PLUS, RANDOM, Start
+from premade.kmeans.distances import COSINE, DISTANCES, SQUARED_EUCLIDEAN
+from premade.kmeans.model_fn import ALL_DISTANCES, CLUSTER_INDEX, CLUSTERS, SCORE, KMeansModelFn
+from premade.kmeans.rules import EveryFewSteps, FullBatch, Rule, RunningMean
+from premade.kmeans.start import KMEANS_PLUS_PLUS, RANDOM, Start
 from premade.model_fn import Preprocess
 
 
@@ -29,10 +29,10 @@ class KMeansClustering(Estimator):
     Args:
         num_clusters: number of centres.
         model_dir: see `Estimator`.
-        initial_clusters: `kmeans_plus_plus` (points far from each other); `random` (different rows,
-            all as likely; the default of tf.estimator, which often gives one centre two groups);
-            an array `[num_clusters, width]`; or a function of points `[n, width]` and the number of
-            centres still needed that returns up to so many.
+        initial_clusters: `random` (different rows, all as likely: the default of tf.estimator, which
+            often leaves two groups to one centre); `kmeans_plus_plus` (points far from each other,
+            the better choice); an array `[num_clusters, width]`; or a function of points
+            `[n, width]` and the number of centres still needed that returns up to so many.
         distance_metric: `squared_euclidean`, or `cosine` (one minus the cosine).
         seed: of what is drawn; the `tf_random_seed` of `config` when None, and without that the
             same for every run.
@@ -75,7 +75,7 @@ class KMeansClustering(Estimator):
         self,
         num_clusters: int,
         model_dir: str | None = None,
-        initial_clusters: Any = KMEANS_PLUS_PLUS,
+        initial_clusters: Any = RANDOM,
         distance_metric: str = SQUARED_EUCLIDEAN,
         seed: int | None = None,
         use_mini_batch: bool = True,

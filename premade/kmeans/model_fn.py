@@ -12,9 +12,9 @@ import tensorflow as tf
 import feature_columns as fc
 from estimators import EstimatorSpec, Hook, ModeKeys
 from estimators.export import PredictOutput
-from premade.kmeans_distances import unit
-from premade.kmeans_rules import Assigned, Rule
-from premade.kmeans_start import Start
+from premade.kmeans.distances import unit
+from premade.kmeans.rules import Assigned, Rule
+from premade.kmeans.start import Start
 
 Tensor = Any
 Variable = Any
@@ -38,8 +38,8 @@ class KMeansModelFn:
         hooks: of the training.
 
     Example:
-        >>> from premade.kmeans_distances import squared_euclidean
-        >>> from premade.kmeans_rules import FullBatch
+        >>> from premade.kmeans.distances import squared_euclidean
+        >>> from premade.kmeans.rules import FullBatch
         >>> start = Start(2, "random", squared_euclidean, seed=1, retries=2)
         >>> KMeansModelFn(start, FullBatch(False)).columns is None
         True

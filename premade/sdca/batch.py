@@ -8,7 +8,7 @@ from typing import Any, Self
 import tensorflow as tf
 
 from feature_columns.linear_model import Design
-from premade.sdca_examples import fingerprints
+from premade.sdca.examples import fingerprints
 
 Tensor = Any
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from premade.kmeans_distances import Distance
+from premade.kmeans.distances import Distance
 
 Tensor = Any
 
@@ -39,7 +39,7 @@ class Start:
         ValueError: an unknown name, or centres of a wrong shape or not finite.
 
     Example:
-        >>> from premade.kmeans_distances import squared_euclidean
+        >>> from premade.kmeans.distances import squared_euclidean
         >>> start = Start(2, "random", squared_euclidean, seed=1, retries=2)
         >>> start.choose(tf.zeros([0, 1]), tf.constant([[3.0]])).numpy()  # one more is needed
         array([[3.]], dtype=float32)

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from premade.kmeans_distances import unit
+from premade.kmeans.distances import unit
 
 Tensor = Any
 Variable = Any

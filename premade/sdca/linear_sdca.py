@@ -19,10 +19,10 @@ from estimators import (
 from premade.columns import has_weights
 from premade.model_fn import saved_parts
 from premade.networks import LinearModel
-from premade.sdca_batch import Batch
-from premade.sdca_losses import HalfSquaredLoss, LogisticLoss, Problem
-from premade.sdca_step import step
-from premade.sdca_weights import LinearWeights
+from premade.sdca.batch import Batch
+from premade.sdca.losses import HalfSquaredLoss, LogisticLoss, Problem
+from premade.sdca.step import step
+from premade.sdca.weights import LinearWeights
 
 Tensor = Any
 
@@ -41,9 +41,9 @@ class LinearSDCA:
     which it knows them again in the next pass: it keeps a few numbers for each, and a name must
     always come with the same features.
 
-    A model of up to 1024 weights without l1 is solved by sums over all examples (`sdca_sums`): one
+    A model of up to 1024 weights without l1 is solved by sums over all examples (`sums`): one
     pass for a regression, three to five for a classifier. Others are solved by dual coordinate
-    ascent (`sdca_blocks`), which touches only the weights of the batch and needs more passes the
+    ascent (`blocks`), which touches only the weights of the batch and needs more passes the
     smaller l2 is.
 
     For `LinearClassifier` (two classes), `LinearRegressor` (one label) and `LinearEstimator`

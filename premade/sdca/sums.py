@@ -19,8 +19,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from premade.sdca_batch import Examples
-from premade.sdca_losses import Problem
+from premade.sdca.batch import Examples
+from premade.sdca.losses import Problem
 
 Tensor = Any
 
@@ -74,7 +74,7 @@ def absorb(
     Returns:
         The numbers of the new ones, and the sums.
 
-    >>> from premade.sdca_losses import HalfSquaredLoss
+    >>> from premade.sdca.losses import HalfSquaredLoss
     >>> x, y = tf.constant([[1.0], [2.0]], tf.float64), tf.constant([3.0, 5.0], tf.float64)
     >>> none = tf.zeros([2, 0], tf.float64)
     >>> examples = Examples(x, tf.zeros([2, 0], tf.int32), none, y, tf.ones_like(y))

@@ -6,12 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from premade.sdca_batch import Batch
-from premade.sdca_blocks import ascend
-from premade.sdca_examples import ExampleTable, is_first
-from premade.sdca_losses import Problem
-from premade.sdca_sums import MOST_WEIGHTS, NUMBERS, Sums, absorb
-from premade.sdca_weights import LinearWeights
+from premade.sdca.batch import Batch
+from premade.sdca.blocks import ascend
+from premade.sdca.examples import ExampleTable, is_first
+from premade.sdca.losses import Problem
+from premade.sdca.sums import MOST_WEIGHTS, NUMBERS, Sums, absorb
+from premade.sdca.weights import LinearWeights
 
 Tensor = Any
 
