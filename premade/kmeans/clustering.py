@@ -29,9 +29,9 @@ class KMeansClustering(Estimator):
     Args:
         num_clusters: number of centres.
         model_dir: see `Estimator`.
-        initial_clusters: `random` (different rows, all as likely: the default of tf.estimator, which
-            often leaves two groups to one centre); `kmeans_plus_plus` (points far from each other,
-            the better choice); an array `[num_clusters, width]`; or a function of points
+        initial_clusters: `random` (different rows, all as likely: the default of tf.estimator,
+            which often leaves two groups to one centre); `kmeans_plus_plus` (points far from each
+            other, the better choice); an array `[num_clusters, width]`; or a function of points
             `[n, width]` and the number of centres still needed that returns up to so many.
         distance_metric: `squared_euclidean`, or `cosine` (one minus the cosine).
         seed: of what is drawn; the `tf_random_seed` of `config` when None, and without that the
