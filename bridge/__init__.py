@@ -14,6 +14,7 @@ Synopsis::
     trained = bridge.to_keras(estimator)
 """
 
+from bridge.callback_hook import CallbackHook as CallbackHook
 from bridge.model_to_estimator import KerasEstimator as KerasEstimator
 from bridge.model_to_estimator import model_to_estimator as model_to_estimator
 from bridge.serving import serving_input_receiver_fn as serving_input_receiver_fn
@@ -21,6 +22,7 @@ from bridge.to_keras import load_weights as load_weights
 from bridge.to_keras import to_keras as to_keras
 
 __all__ = [
+    "CallbackHook",
     "KerasEstimator",
     "load_weights",
     "model_to_estimator",

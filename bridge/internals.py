@@ -71,6 +71,21 @@ def key_of(variable: Variable) -> Any:
     return (variable if container is None else container())._unique_id
 
 
+def iterations(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
+    """Returns the count of steps of an optimizer, also of one that accumulates gradients."""
+    return optimizer._iterations
+
+
+def is_overridden(method: Callable[..., Any]) -> bool:
+    """Says whether a method of a callback does anything."""
+    return not getattr(method, "_is_default", False)
+
+
+def traces_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Says whether a TensorBoard callback profiles any batches."""
+    return bool(callback._should_trace)
+
+
 def compile_config(model: keras.Model) -> dict[str, Any]:
     """Returns what `compile` was called with, as it was given; empty when it was not called."""
     config = model._compile_config

@@ -25,13 +25,15 @@ class Late:
 
     Attributes:
         metrics: variables of the metrics.
-        optimizers: of a custom `train_step`, which applies them itself.
-        slots: their variables.
+        slots: variables of the optimizers.
+        optimizers: those of Keras that compute with lent variables.
+        seen: what a callback may read and change besides the weights.
     """
 
     metrics: Sequence[Held]
-    optimizers: Sequence[keras.optimizers.Optimizer] = ()
     slots: Sequence[Held] = ()
+    optimizers: Sequence[keras.optimizers.Optimizer] = ()
+    seen: Sequence[Held] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,11 +85,12 @@ class KerasModelFn:
             (getattr(self.model, method) if is_custom else self._losses_and_metrics)(data)
         late = Late(lending.metric_state(self.model))
         if mode == ModeKeys.TRAIN and is_custom:
-            used = _optimizers(self.model)
+            used = optimizers_of(self.model)
             slots = updates.optimizer_state(used, self.weights.disk_names)
-            late = dataclasses.replace(late, optimizers=used, slots=slots)
+            late = Late(late.metrics, slots, updates.with_inner(used), seen=slots)
         elif mode == ModeKeys.TRAIN:
-            late = dataclasses.replace(late, slots=self.update.state)
+            of_update = self.update.state, self.update.optimizers, self.update.seen_between_steps
+            late = Late(late.metrics, *of_update)
         self._late[mode] = late
 
     def __call__(
@@ -109,6 +112,20 @@ class KerasModelFn:
         if _overrides(self.model, _method(mode)):
             return self._custom_train(data, late)
         return self._train(data, late)
+
+    @property
+    def trained(self) -> Late:
+        """What the training steps have beside the weights.
+
+        Raises:
+            ValueError: nothing has been trained in this process yet.
+        """
+        if ModeKeys.TRAIN not in self._late:
+            raise ValueError(
+                f"The model {self.model.name!r} is not being trained: nothing can be lent. Ask in "
+                "a hook, between `begin` and `end`."
+            )
+        return self._late[ModeKeys.TRAIN]
 
     def _data(self, features: Any, labels: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
         """Returns inputs, labels and weights in the structure of the model."""
@@ -158,14 +175,15 @@ class KerasModelFn:
     def _custom_train(self, data: Any, late: Late) -> EstimatorSpec:
         """Lets the model's own `train_step` compute and apply the gradients."""
         held = (*self.weights.held, *late.metrics, *late.slots)
-        parts = updates.with_inner(late.optimizers)
-        with self.weights.lender.lent(held, optimizers=parts) as lent:
+        with self.weights.lender.lent(held, optimizers=late.optimizers) as lent:
             loss = self._step("train_step", data)["loss"]
         return EstimatorSpec(
             ModeKeys.TRAIN,
             loss=loss,
             train_op=tf.identity(loss),
-            training_hooks=updates.averages_at_the_end(late.optimizers, self.weights, held, lent),
+            training_hooks=updates.averages_at_the_end(
+                optimizers_of(self.model), self.weights, held, lent
+            ),
         )
 
     # What the model is asked for
@@ -223,7 +241,7 @@ def _overrides(model: keras.Model, method: str) -> bool:
     return getattr(type(model), method) is not getattr(keras.Model, method)
 
 
-def _optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:
+def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:
     """Returns the optimizers that a model has as attributes, each once."""
     kind = keras.optimizers.Optimizer
     values = (model.optimizer, *vars(model).values())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from bridge import checks, internals, updates
 from bridge.batches import Batches
 from bridge.keras_model_fn import KerasModelFn
 from bridge.lending import Weights
+from bridge.live_model import LiveModel
 from estimators import Estimator, RunConfig, export
 
 
@@ -32,6 +34,7 @@ class KerasEstimator(Estimator):
     def __init__(self, keras_model_fn: KerasModelFn, **options: Any) -> None:
         super().__init__(keras_model_fn, **options)
         self._keras_model_fn = keras_model_fn
+        self._live = LiveModel(keras_model_fn)
 
     @property
     def keras_model(self) -> keras.Model:
@@ -42,6 +45,20 @@ class KerasEstimator(Estimator):
     def keras_weights(self) -> Weights:
         """The model's variables, and their names on disk."""
         return self._keras_model_fn.weights
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[keras.Model]:
+        """Lets the Keras model stand for what is being trained, inside the block: for hooks.
+
+        Yields:
+            `keras_model` with the trained values: what is read, saved and assigned are those.
+
+        Raises:
+            ValueError: nothing is being trained.
+        """
+        store = self._model.store
+        with store.strategy.scope(), self._live.lent(store.__getitem__) as model:
+            yield model
 
 
 def model_to_estimator(

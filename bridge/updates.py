@@ -55,6 +55,16 @@ class Update(abc.ABC):
         """
         return ()
 
+    @property
+    def seen_between_steps(self) -> Sequence[Held]:
+        """The optimizer's variables that a callback may read and change."""
+        return self.state
+
+    @property
+    def optimizers(self) -> Sequence[keras.optimizers.Optimizer]:
+        """Those of Keras that compute with lent variables."""
+        return ()
+
 
 class NoUpdate(Update):
     """In the place of the optimizer of a model that has none."""
@@ -107,6 +117,11 @@ class RowWise(Update):
         return minimize(step.loss, optimizer, moved)
 
     @property
+    def seen_between_steps(self) -> Sequence[Held]:
+        """See `Update.seen_between_steps`: the count of steps is the Estimator's own."""
+        return (*self.state, *Held.all([internals.iterations(self.optimizer)], ["global_step"]))
+
+    @property
     def _rate_name(self) -> str:
         return f"training/{optimizers.convert(self.optimizer).name}/learning_rate"
 
@@ -136,7 +151,7 @@ class AsItIs(Update):
 
     def train_op(self, step: Step) -> Callable[[], None]:
         """See `Update.train_op`."""
-        held, parts = self._held, with_inner([self.optimizer])
+        held, parts = self._held, self.optimizers
         variables = [each.keras_variable for each in self.weights.trainable]
         lender = self.weights.lender
 
@@ -157,6 +172,11 @@ class AsItIs(Update):
     def hooks(self, lent: Mapping[str, Variable]) -> Sequence[Hook]:
         """See `Update.hooks`."""
         return averages_at_the_end([self.optimizer], self.weights, self._held, lent)
+
+    @property
+    def optimizers(self) -> Sequence[keras.optimizers.Optimizer]:
+        """See `Update.optimizers`."""
+        return with_inner([self.optimizer])
 
     @property
     def _held(self) -> Sequence[Held]:
@@ -198,6 +218,7 @@ class _AtEnd(Hook):
 
     def end(self, run: Any) -> None:
         self._function()
+        run.variables_changed()
 
 
 def with_inner(

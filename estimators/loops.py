@@ -71,7 +71,7 @@ class StepLoop:
         self.traces += 1
         specs = self.program.bound.output_specs
         empty = tf.nest.map_structure(_empty, specs)
-        state = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0), empty)
+        state = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0, tf.float64), empty)
         shapes = tf.nest.map_structure(lambda c: c.shape, specs, expand_composites=True)
         scalar = tf.TensorShape([])
         steps, _, total, outputs = tf.while_loop(
@@ -84,7 +84,7 @@ class StepLoop:
 
     def _eager_loop(self, iterator: Any, limit: Tensor) -> Any:
         body = self._body_on(iterator)
-        state: Any = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0), {})
+        state: Any = (tf.constant(0, tf.int64), tf.constant(True), tf.constant(0.0, tf.float64), {})
         while state[0] < limit and state[1]:
             state = body(*state)
         steps, _, total, outputs = state
@@ -103,10 +103,12 @@ class StepLoop:
                     lambda context: batch_of(context.replica_id_in_sync_group % local)
                 )
             outputs = self.program.step(*pipeline.split(batch), self._fetches)
+            # In float64 the sum hardly depends on where calls end, which the time decides.
+            loss = tf.cast(outputs["loss"], tf.float64)
             if "is_step" not in outputs:
-                return i + 1, total + outputs["loss"], outputs
+                return i + 1, total + loss, outputs
             is_step = outputs["is_step"]
-            loss = tf.where(is_step, outputs["loss"], 0.0)
+            loss = tf.where(is_step, loss, tf.zeros_like(loss))
             return i + tf.cast(is_step, tf.int64), total + loss, outputs
 
         def endless(i: Tensor, more: Tensor, total: Tensor, _: Any) -> Any:

@@ -190,8 +190,12 @@ class Model:
         """Takes note that the values in memory are those of a checkpoint."""
         self._source.update(dict.fromkeys(names, prefix))
 
+    def is_from(self, prefix: str) -> bool:
+        """Says whether nothing has changed since a checkpoint was read or written."""
+        return prefix in self._source.values()
+
     def changed(self) -> None:
-        """Takes note that a step has changed the values in memory."""
+        """Takes note that a step or a hook has changed the values in memory."""
         self._source.clear()
 
     def writer(self, folder: str) -> Writer:

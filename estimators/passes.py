@@ -50,6 +50,11 @@ class PassRun:
         """What the newest evaluation found."""
         return self._model.last_evaluation
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last of a known number of batches is done."""
+        return self.step == self.last_step
+
     def request_stop(self, reason: str) -> None:
         """Ends the run after the hooks of this batch."""
         self.stop_reason = self.stop_reason or reason
@@ -65,3 +70,7 @@ class PassRun:
     def read_variable(self, name: str) -> Any:
         """Returns the present value of a variable as a NumPy array."""
         return self._model.variable(name.removesuffix(":0")).numpy()
+
+    def variables_changed(self) -> None:
+        """Refuses: this run only reads."""
+        raise ValueError(f"A hook assigned variables in mode {self.mode!r}, not training.")

@@ -73,7 +73,7 @@ class DataPosition:
 def commit(
     model: Model, bound: Bound, *, position: DataPosition, hooks: Sequence[Hook], finished: bool
 ) -> str:
-    """Commits the present state, unless a checkpoint of this step and standing exists.
+    """Commits the present state, unless a checkpoint of it and of this standing exists.
 
     Args:
         model: holds the variables.
@@ -88,7 +88,7 @@ def commit(
     step, folder, workers = model.step, model.checkpoints.model_dir, model.workers
     names = bound.state_names
     prefix = os.path.join(folder, checkpoint_name(step))
-    if workers.chief_says(workers.is_chief and _is_committed(model.checkpoints, step, finished)):
+    if workers.chief_says(workers.is_chief and _is_committed(model, step, finished)):
         return prefix
     is_saved = position.write(model, step)
     if workers.is_chief:
@@ -104,9 +104,9 @@ def commit(
     return prefix
 
 
-def _is_committed(store: CheckpointStore, step: int, finished: bool) -> bool:
-    present = store.latest()
-    if present is None or present.step != step:
+def _is_committed(model: Model, step: int, finished: bool) -> bool:
+    present = model.checkpoints.latest()
+    if present is None or present.step != step or not model.is_from(present.prefix):
         return False
     return bool(present.metadata.get(_FINISHED)) == finished
 

@@ -99,6 +99,11 @@ class TrainRun:
         """What the newest evaluation during this run found."""
         return self._model.last_evaluation
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last step is done or the data has ended."""
+        return self.ended or self.step == self.last_step
+
     def take_hooks(self, hooks: Sequence[Hook]) -> None:
         """Takes the hooks whose state is saved with the variables."""
         self._hooks = hooks
@@ -116,7 +121,7 @@ class TrainRun:
             self._bound,
             position=self._position,
             hooks=self._hooks,
-            finished=self.ended or self.step == self.last_step,
+            finished=self.is_finished,
         )
 
     def evaluate(self, input_fn: InputFn, **options: Any) -> Metrics:
@@ -126,6 +131,10 @@ class TrainRun:
     def read_variable(self, name: str) -> Any:
         """Returns the present value of a variable as a NumPy array."""
         return self._model.variable(name.removesuffix(":0")).numpy()
+
+    def variables_changed(self) -> None:
+        """Takes note that a hook has assigned variables."""
+        self._model.changed()
 
 
 def train(model: Model, plan: Plan, evaluate: Callable[..., Any]) -> None:

@@ -25,6 +25,7 @@ PACKAGES = {
 }
 # Beyond the frameworks, by the longest prefix of the importing module.
 LIBRARIES = {
+    "bridge.callback_hook": {"absl"},
     "estimators": {"absl"},
     "estimators.cli": {"absl", "gin"},
     "estimators.hooks.progress": {"absl", "tqdm"},

@@ -113,6 +113,10 @@ class Run(Protocol):
         """Global step at which this run will end; None when only the data knows."""
 
     @property
+    def is_finished(self) -> bool:
+        """Whether the last step is done or the data has ended: nothing is left to be resumed."""
+
+    @property
     def mode(self) -> str:
         """A `ModeKeys` value."""
 
@@ -147,3 +151,6 @@ class Run(Protocol):
 
     def read_variable(self, name: str) -> Any:
         """Returns the present value of a variable as a NumPy array."""
+
+    def variables_changed(self) -> None:
+        """Says that a hook has assigned variables, so that what is saved of this step is old."""

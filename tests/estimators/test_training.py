@@ -346,3 +346,41 @@ def test_a_hook_sees_the_run(line):
     assert hook.value == 2.0
     assert Checkpoint.open(hook.path).step == 3
     assert saved_steps(line.model_dir) == [0, 3]
+
+
+class Zeroes(Hook):
+    """Assigns a variable when the run ends, and notes whether the run may be gone on with."""
+
+    def __init__(self, estimator):
+        self._estimator, self.finished = estimator, None
+
+    def end(self, run):
+        self.finished = run.is_finished
+        self._estimator._model.variable("w").assign(0.0)
+        run.variables_changed()
+
+
+def test_what_a_hook_assigns_at_the_end_is_saved_though_the_last_step_was(line):
+    estimator = line.estimator(save_checkpoints_steps=3)
+    zeroes = Zeroes(estimator)
+    estimator.train(line.endless, hooks=[zeroes], max_steps=6)
+    assert saved_steps(estimator.model_dir)[-1] == 6
+    assert estimator.get_variable_value("w") == 0.0
+    assert zeroes.finished
+
+
+@pytest.mark.parametrize(("data", "finished"), [("data", True), ("endless", False)])
+def test_a_run_is_finished_when_nothing_is_left_of_it(line, data, finished):
+    class Stops(Hook):
+        def due(self, step):
+            return 1
+
+        def after(self, run, outputs):
+            assert not run.is_finished
+            if not finished:
+                run.request_stop("the test says so")
+
+    estimator = line.estimator()
+    zeroes = Zeroes(estimator)
+    estimator.train(getattr(line, data), hooks=[Stops(), zeroes], max_steps=9)
+    assert zeroes.finished == finished

@@ -33,6 +33,10 @@ class FakeRun:
         self.calls: list[int] = []
         self._secs = secs
 
+    @property
+    def is_finished(self):
+        return self.step == self.last_step
+
     def request_stop(self, reason):
         self.stop_reason = self.stop_reason or reason
 
