@@ -15,6 +15,7 @@ Synopsis::
 """
 
 from bridge.callback_hook import CallbackHook as CallbackHook
+from bridge.hook_callback import HookCallback as HookCallback
 from bridge.model_to_estimator import KerasEstimator as KerasEstimator
 from bridge.model_to_estimator import model_to_estimator as model_to_estimator
 from bridge.serving import serving_input_receiver_fn as serving_input_receiver_fn
@@ -23,6 +24,7 @@ from bridge.to_keras import to_keras as to_keras
 
 __all__ = [
     "CallbackHook",
+    "HookCallback",
     "KerasEstimator",
     "load_weights",
     "model_to_estimator",

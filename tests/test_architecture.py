@@ -26,6 +26,7 @@ PACKAGES = {
 # Beyond the frameworks, by the longest prefix of the importing module.
 LIBRARIES = {
     "bridge.callback_hook": {"absl"},
+    "bridge.hook_callback": {"absl"},
     "estimators": {"absl"},
     "estimators.cli": {"absl", "gin"},
     "estimators.hooks.progress": {"absl", "tqdm"},
