@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import bridge
 import estimators
 import feature_columns as fc
 import premade
@@ -321,6 +322,26 @@ def custom_model_fn(features: Any, labels: Any, mode: str) -> estimators.Estimat
     )
 
 
+def keras_model(optimizer: keras.optimizers.Optimizer, *, is_random: bool) -> keras.Model:
+    """A compiled Keras network; the same first weights each time.
+
+    Args:
+        optimizer: of Keras.
+        is_random: with noise and moving statistics.
+    """
+    inputs = {"age": keras.Input([1], name="age"), "hours": keras.Input([2], name="hours")}
+    first, last = (keras.initializers.GlorotUniform(seed) for seed in (1, 2))
+    net = keras.layers.concatenate([keras.layers.Rescaling(0.02)(inputs["age"]), inputs["hours"]])
+    net = keras.layers.Dense(8, "relu", kernel_initializer=first)(net)
+    if is_random:
+        net = keras.layers.BatchNormalization()(net)
+        net = keras.layers.Dropout(0.3, seed=3)(net)
+    output = keras.layers.Dense(1, kernel_initializer=last, name="output")(net)
+    model = keras.Model(inputs, output)
+    model.compile(optimizer, "mse", metrics=["mae"])
+    return model
+
+
 def multi_head() -> estimators.MultiHead:
     """Returns a head for the labels "named"."""
     heads = [estimators.RegressionHead(name="real"), estimators.BinaryClassHead(name="binary")]
@@ -505,6 +526,21 @@ MODELS = (
         lambda c: estimators.Estimator(multi_head_model_fn, config=c),
         covers=("MultiHead",),
     ),
+    Model(
+        "KerasEstimator",
+        "real",
+        lambda c: bridge.model_to_estimator(
+            keras_model(keras.optimizers.Adam(0.01), is_random=False), config=c
+        ),
+    ),
+    Model(
+        "KerasEstimator-random",
+        "real",
+        lambda c: bridge.model_to_estimator(
+            keras_model(keras.optimizers.AdamW(0.01), is_random=True), config=c
+        ),
+        is_random=True,
+    ),
 )
 
 
@@ -627,6 +663,13 @@ HOOKS: dict[str, Callable[[estimators.Estimator], Any]] = {
     "stop_if_lower_hook": _stop_if(estimators.stop_if_lower_hook, -1.0),
     "stop_if_no_decrease_hook": _stop_if(estimators.stop_if_no_decrease_hook, 1000),
     "stop_if_no_increase_hook": _stop_if(estimators.stop_if_no_increase_hook, 1000),
+}
+
+# With the model "KerasEstimator".
+KERAS_HOOKS: dict[str, Callable[[bridge.KerasEstimator], Any]] = {
+    "CallbackHook": lambda e: bridge.CallbackHook(
+        e, [keras.callbacks.ReduceLROnPlateau()], 2, lambda: batches("real")
+    ),
 }
 
 EXPORTERS: dict[str, Callable[[Callable[[], Any]], Any]] = {

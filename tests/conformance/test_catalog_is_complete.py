@@ -7,6 +7,7 @@ import inspect
 
 import keras
 
+import bridge
 import estimators
 import feature_columns
 import premade
@@ -20,10 +21,15 @@ NO_ENTRY = {
     "FeedFnHook": "refuses to be made, saying what to do instead",
     "FusedPart": "where LinearModel keeps a column's weights",
     "Head": "abstract",
+    "HookCallback": "a callback of Keras: see tests/bridge/test_hook_callback.py",
     "LinearSDCA": "the optimizer of LinearClassifier-sdca and LinearRegressor-sdca",
     "LinearWeight": "a row of linear_weights",
     "linear_weights": "reads a model that is trained already",
+    "load_weights": "the way back to Keras: see tests/bridge/test_model_to_estimator.py",
     "make_parse_example_spec": "used by test_exports_what_it_predicts",
+    "model_to_estimator": "makes a KerasEstimator",
+    "serving_input_receiver_fn": "see tests/bridge/test_what_models_do.py",
+    "to_keras": "the way back to Keras: see tests/bridge/test_model_to_estimator.py",
     "Part": "where a premade model keeps a column's weights",
 }
 
@@ -31,7 +37,7 @@ NO_ENTRY = {
 def _models():
     return {
         name
-        for module in (estimators, premade)
+        for module in (estimators, premade, bridge)
         for name in module.__all__
         if inspect.isclass(getattr(module, name))
         and issubclass(getattr(module, name), estimators.Estimator)
@@ -58,6 +64,12 @@ def test_columns():
 def test_hooks():
     hooks = {name for name in estimators.__all__ if name.lower().endswith("hook")}
     assert catalog.HOOKS.keys() == hooks - NO_ENTRY.keys()
+    assert catalog.KERAS_HOOKS.keys() == {name for name in bridge.__all__ if name.endswith("Hook")}
+
+
+def test_bridge():
+    others = {*bridge.__all__} - _models() - catalog.KERAS_HOOKS.keys() - NO_ENTRY.keys()
+    assert not others
 
 
 def test_exporters():
@@ -94,5 +106,5 @@ def test_values():
 
 
 def test_reasons_are_about_names_that_exist():
-    public = {*estimators.__all__, *feature_columns.__all__, *premade.__all__}
+    public = {*estimators.__all__, *feature_columns.__all__, *premade.__all__, *bridge.__all__}
     assert NO_ENTRY.keys() <= public

@@ -47,7 +47,7 @@ CUSTOM_SPEC = {
 
 
 def _receiver_of(model):
-    if model.class_name == "Estimator":
+    if model.class_name in ("Estimator", "KerasEstimator"):
         return estimators.export.build_parsing_serving_input_receiver_fn(CUSTOM_SPEC)
     sequences = [*catalog.visits(), *catalog.speeds()]
     return _receiver([*catalog.wide(), *catalog.deep(), *sequences])
