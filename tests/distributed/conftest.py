@@ -12,7 +12,6 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-SCRIPT = pathlib.Path(__file__).with_name("worker.py")
 TIMEOUT_SECS = 240
 
 
@@ -26,13 +25,13 @@ def _free_addresses(count):
             one.close()
 
 
-def _start(folder, tf_config=None):
+def _start(folder, script, tf_config=None):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("TF_CONFIG", None)
     if tf_config:
         environment["TF_CONFIG"] = json.dumps(tf_config)
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(folder)],
+        [sys.executable, str(pathlib.Path(__file__).with_name(script)), str(folder)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -53,18 +52,18 @@ def _finish(processes):
 
 @pytest.fixture(scope="session")
 def run_alone():
-    """Runs the script in one process; returns its output."""
-    return lambda folder: _finish([_start(folder)])
+    """Runs a script in one process; returns its output."""
+    return lambda folder, script="worker.py": _finish([_start(folder, script)])
 
 
 @pytest.fixture(scope="session")
 def run_cluster():
-    """Runs the script as a chief and a worker; returns their outputs."""
+    """Runs a script as a chief and a worker; returns their outputs."""
 
-    def run(folder):
+    def run(folder, script="worker.py"):
         chief, worker = _free_addresses(2)
         jobs = {"chief": [chief], "worker": [worker]}
         tasks = [{"type": "chief", "index": 0}, {"type": "worker", "index": 0}]
-        return _finish([_start(folder, {"cluster": jobs, "task": task}) for task in tasks])
+        return _finish([_start(folder, script, {"cluster": jobs, "task": task}) for task in tasks])
 
     return run

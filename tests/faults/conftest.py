@@ -11,17 +11,17 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-SCRIPT = pathlib.Path(__file__).with_name("train_script.py")
 TIMEOUT_SECS = 240
 POLL_SECS = 0.01
 
 
 class TrainScript:
-    """Runs `train_script.py` on one model_dir, always with the same command."""
+    """Runs a script on one model_dir, always with the same command."""
 
-    def __init__(self, model_dir, steps):
+    def __init__(self, model_dir, steps, script="train_script.py", *arguments):
         self._model_dir = pathlib.Path(model_dir)
-        self._command = [sys.executable, str(SCRIPT), str(model_dir), str(steps)]
+        path = pathlib.Path(__file__).with_name(script)
+        self._command = [sys.executable, str(path), str(model_dir), str(steps), *arguments]
 
     def _start(self):
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -19,13 +19,21 @@ def _step_in(model_dir):
     return None if checkpoint is None else checkpoint.step
 
 
+SCRIPTS = {
+    "model_fn": ("train_script.py",),
+    "keras_converted": ("keras_train_script.py", "converted"),
+    "keras_as_it_is": ("keras_train_script.py", "as_it_is"),
+}
+
+
 @pytest.mark.processes
-def test_killed_runs_end_bit_identical(train_script, tmp_path, pytestconfig):
+@pytest.mark.parametrize("arguments", SCRIPTS.values(), ids=SCRIPTS)
+def test_killed_runs_end_bit_identical(train_script, tmp_path, pytestconfig, arguments):
     kills = pytestconfig.getoption("kills")
     steps, moments = STEPS_PER_KILL * (kills + 1), random.Random(kills)
     never_killed, killed = tmp_path / "never_killed", tmp_path / "killed"
-    train_script(never_killed, steps).finish()
-    script = train_script(killed, steps)
+    train_script(never_killed, steps, *arguments).finish()
+    script = train_script(killed, steps, *arguments)
 
     reached = []
     for _ in range(kills):
