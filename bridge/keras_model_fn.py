@@ -206,8 +206,7 @@ class KerasModelFn:
         loss = self.model.compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **options
         )
-        # Keras divides by the number of replicas, and so does the Estimator.
-        return y_pred, loss * tf.distribute.get_strategy().num_replicas_in_sync
+        return y_pred, loss / _share_of_replica()
 
     def _step(self, method: str, data: Any) -> dict[str, Any]:
         """Returns the logs of a step of the user's, with the loss of this batch alone.
@@ -231,6 +230,13 @@ class KerasModelFn:
     def _losses_and_metrics(self, data: Any) -> None:
         y_pred, _ = self._forward(data, training=False)
         self.model.compute_metrics(*data[:2], y_pred, sample_weight=data[2])
+
+
+def _share_of_replica() -> Any:
+    """Returns what Keras makes of a loss of 1: the Estimator divides by the replicas itself."""
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return 1.0
+    return keras.losses.MeanAbsoluteError()(tf.ones([1, 1]), tf.zeros([1, 1]))
 
 
 def _method(mode: str) -> str:

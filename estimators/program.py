@@ -272,12 +272,19 @@ class Program:
         with contextlib.ExitStack() as stack:
             if self._mode == ModeKeys.TRAIN:
                 stack.enter_context(self.strategy.scope())
+                if self._divides_losses:
+                    stack.enter_context(tracing.whole_losses())
                 stack.enter_context(self._store.serving(requests, cross_replica=True))
             else:
                 stack.enter_context(tracing.updates_ignored())
             stack.enter_context(tracing.fresh_collections(self._store.global_step))
             stack.enter_context(tracing.seeded(self._seed))
             yield
+
+    @property
+    def _divides_losses(self) -> bool:
+        """Whether the step divides by the number of replicas; the abstract run has yet to tell."""
+        return self._bound is not None and isinstance(self._bound.spec.train_op, Minimize | Group)
 
     def _run_body(self, *args: Any) -> Any:
         """Runs the body on every replica when training; elsewhere on one, outside of any scope."""

@@ -20,6 +20,7 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.backend.common.name_scope import current_path
+from keras.src.losses import loss as keras_loss
 from tensorflow.python.data.util import structure
 from tensorflow.python.eager import context as eager_context
 from tensorflow.python.eager import lift_to_graph
@@ -149,6 +150,24 @@ def updates_ignored() -> Iterator[None]:
     finally:
         v1.apply_gradients, keras_3.apply = apply_v1, apply_keras
         _ignoring_updates.reset(token)
+
+
+@contextlib.contextmanager
+def whole_losses() -> Iterator[None]:
+    """Keeps Keras from dividing its losses by the number of replicas.
+
+    It does so for its own optimizers, which add up the gradients of all replicas. `minimize`
+    divides by itself, since it takes losses of any origin: divided twice, the steps were too short.
+    """
+    names = ("scale_loss_for_distribution", "unscale_loss_for_distribution")
+    before = {name: getattr(keras_loss, name) for name in names}
+    for name in names:
+        setattr(keras_loss, name, lambda value: value)
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(keras_loss, name, function)
 
 
 @contextlib.contextmanager

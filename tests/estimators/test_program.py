@@ -203,3 +203,25 @@ def test_two_replicas_average_what_one_would_see(line, mirrored_strategy):
     assert values == pytest.approx([2 - 0.1 * 13.75, 0.5 - 0.1 * 5.5])
     assert estimator.get_variable_value("global_step") == 1
     assert estimator.evaluate(line.data)["global_step"] == 1
+
+
+def by_keras(loss, w, b):
+    keras.optimizers.SGD(RATE).apply_gradients(zip(tf.gradients(loss, [w, b]), [w, b], strict=True))
+    return tf.identity(loss)
+
+
+@pytest.mark.parametrize("train_op_of", [lambda loss, w, b: minimize(loss, SGD(RATE)), by_keras])
+def test_two_replicas_divide_a_loss_of_keras_once(line, mirrored_strategy, train_op_of):
+    """Keras divides its losses for its own optimizers, and `minimize` divides any loss."""
+
+    def model_fn(features, labels, mode):
+        w, b = tf.Variable(2.0, name="w"), tf.Variable(0.5, name="b")
+        loss = keras.losses.MeanSquaredError()(labels, w * features["x"] + b)
+        return EstimatorSpec(mode, loss=loss, train_op=train_op_of(loss, w, b))
+
+    estimator = line.estimator(model_fn, train_distribute=mirrored_strategy)
+    estimator.train(line.data, steps=1)
+    values = [estimator.get_variable_value(name) for name in ("w", "b")]
+    assert values == pytest.approx([2 - 0.1 * 13.75, 0.5 - 0.1 * 5.5])
+    with mirrored_strategy.scope():  # Keras is left as it was.
+        assert keras.losses.MeanSquaredError()([[1.0]], [[0.0]]) == 0.5
