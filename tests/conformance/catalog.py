@@ -549,7 +549,8 @@ MODELS = (
 
 def _each_once(columns: Iterable[Column], folder: pathlib.Path) -> list[Any]:
     """Returns columns of different names; two of the table may read one feature alike."""
-    return list({made.name: made for made in (each.make(folder) for each in columns)}.values())
+    made = (column for each in columns for column in each.columns(folder))
+    return list({column.name: column for column in made}.values())
 
 
 def _dense(columns: Iterable[Any], kind: type) -> list[Any]:
@@ -606,6 +607,10 @@ HEADS: dict[str, tuple[Callable[[], Any], str]] = {  # and the kind of the label
     "MultiLabelHead": (lambda: estimators.MultiLabelHead(3), "several"),
     "PoissonRegressionHead": (estimators.PoissonRegressionHead, "count"),
     "RegressionHead": (lambda: estimators.RegressionHead(weight_column="age"), "real"),
+    "SequentialHeadWrapper": (
+        lambda: estimators.SequentialHeadWrapper(estimators.RegressionHead()),
+        "real",
+    ),
 }
 
 # Arguments of a run, which a scheduler may send to another process.

@@ -62,6 +62,7 @@ RECIPES = st.one_of(
     st.tuples(
         st.sampled_from(["indicator", "embedding"]), _categories("") | _categories("sequence_")
     ),
+    st.tuples(st.just("weighted_categorical"), _categories("") | _categories("sequence_")),
     st.tuples(st.just("bucketized"), NUMBERS.filter(lambda made: made[0] == "numeric_column")),
     st.tuples(st.just("crossed"), _categories("").filter(lambda made: "hash" not in made[0])),
 )
@@ -69,6 +70,7 @@ WRAPPERS = {
     "plain": lambda module, column: column,
     "indicator": lambda module, column: module.indicator_column(column),
     "embedding": lambda module, column: module.embedding_column(column, 3),
+    "weighted_categorical": lambda module, column: module.weighted_categorical_column(column, "w"),
     "bucketized": lambda module, column: module.bucketized_column(column, [0.0, 1.0]),
     "crossed": lambda module, column: module.crossed_column(["a", column], 7),
 }

@@ -26,17 +26,15 @@ from premade import (
     LinearRegressor,
     LinearSDCA,
     linear_weights,
-    sdca_blocks,
-    sdca_step,
-    sdca_sums,
 )
+from premade.sdca import blocks, step, sums
 
 
 @pytest.fixture(params=["sums", "blocks"])
 def both_solvers(request, monkeypatch):
     """Without l1, lets models of any size be solved by sums over examples or by dual ascent."""
-    most = {"sums": sdca_sums.MOST_WEIGHTS, "blocks": 0}[request.param]
-    monkeypatch.setattr(sdca_step, "MOST_WEIGHTS", most)
+    most = {"sums": sums.MOST_WEIGHTS, "blocks": 0}[request.param]
+    monkeypatch.setattr(step, "MOST_WEIGHTS", most)
     return request.param
 
 
@@ -236,10 +234,8 @@ def test_finds_its_way_back_where_parabolas_are_too_flat(small):
 @pytest.mark.parametrize("block_size", [1, 7, 64])
 def test_dual_ascent_does_not_depend_on_its_blocks(small, monkeypatch, block_size):
     x, y = problem("binary", count=60)
-    monkeypatch.setattr(sdca_step, "MOST_WEIGHTS", 0)
-    monkeypatch.setattr(
-        sdca_step, "ascend", functools.partial(sdca_blocks.ascend, block_size=block_size)
-    )
+    monkeypatch.setattr(step, "MOST_WEIGHTS", 0)
+    monkeypatch.setattr(step, "ascend", functools.partial(blocks.ascend, block_size=block_size))
     estimator = small(LinearClassifier, FIVE, optimizer=solver(10.0))
     estimator.train(in_batches(x, y, 60), steps=60)
     theirs = linear_model.LogisticRegression(C=0.1, fit_intercept=False, tol=1e-12, max_iter=1000)
