@@ -75,7 +75,9 @@ class CallbackHook(Hook):
     a callback has stopped stays stopped when it is started again.
 
     Callbacks of epochs cost nothing in between. Those with methods for batches cost one compiled
-    call for each step, which is what `fit` does, instead of one for hundreds.
+    call for each step, which is what `fit` does, instead of one for hundreds. (TerminateOnNaN is
+    one of them, and not needed: every run ends with an error at the first NaN, and keeps the
+    checkpoint before it.)
 
     Args:
         estimator: the one that is trained.
@@ -292,6 +294,8 @@ def _appending(callbacks: Iterable[keras.callbacks.Callback]) -> Iterator[None]:
     before = [logger.append for logger in loggers]
     for logger in loggers:
         logger.append = True
-    yield
-    for logger, append in zip(loggers, before, strict=True):
-        logger.append = append
+    try:
+        yield
+    finally:
+        for logger, append in zip(loggers, before, strict=True):
+            logger.append = append

@@ -117,6 +117,22 @@ def test_row_wise_is_refused_where_there_is_no_equal():
         model_to_estimator(classifier(OPTIMIZERS["lion"]()), row_wise=True)
 
 
+def test_averages_are_saved_when_the_last_step_was_saved_before(config, rows):
+    keras.utils.set_random_seed(11)
+    fitted = classifier(OPTIMIZERS["averages"]())
+    fitted.fit(batches(*rows), shuffle=False, verbose=0)
+    keras.utils.set_random_seed(11)
+    run = config.replace(save_checkpoints_steps=10)
+    estimator = model_to_estimator(classifier(OPTIMIZERS["averages"]()), config=run)
+    estimator.train(lambda: batches(*rows).repeat(), max_steps=10)
+    np.testing.assert_allclose(
+        estimator.get_variable_value("sequential/dense/kernel"),
+        fitted.weights[0].numpy(),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
 @pytest.mark.parametrize("name", ["sgd", "adam", "averages", "accumulation"])
 def test_runs_a_custom_train_step(compare, rows, name):
     def make():
