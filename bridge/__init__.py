@@ -12,9 +12,15 @@ Synopsis::
     estimator.train(input_fn, max_steps=1000)
     estimator.evaluate(eval_input_fn)
     trained = bridge.to_keras(estimator)
+
+Premade Estimators and the networks of `premade` exchange their weights too::
+
+    network = bridge.to_keras(classifier)
+    DNNClassifier(..., warm_start_from=bridge.from_keras(network, "weights"))
 """
 
 from bridge.callback_hook import CallbackHook as CallbackHook
+from bridge.from_keras import from_keras as from_keras
 from bridge.hook_callback import HookCallback as HookCallback
 from bridge.model_to_estimator import KerasEstimator as KerasEstimator
 from bridge.model_to_estimator import model_to_estimator as model_to_estimator
@@ -26,6 +32,7 @@ __all__ = [
     "CallbackHook",
     "HookCallback",
     "KerasEstimator",
+    "from_keras",
     "load_weights",
     "model_to_estimator",
     "serving_input_receiver_fn",

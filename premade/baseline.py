@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from estimators import Estimator, Head, RegressionHead, RunConfig
+from estimators import Head, RegressionHead, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade import optimizers
 from premade.linear import class_head
-from premade.model_fn import Tower, build
+from premade.model_fn import Tower
+from premade.network_estimator import NetworkEstimator
 from premade.networks import BaselineModel
 
 
-class BaselineEstimator(Estimator):
+class BaselineEstimator(NetworkEstimator):
     """One bias for each logit, under any head; of the features only their number of rows matters.
 
     Args:
@@ -41,7 +42,7 @@ class BaselineEstimator(Estimator):
         config: RunConfig | None = None,
     ) -> None:
         tower = Tower(BaselineModel, optimizers.for_baseline(optimizer))
-        super().__init__(build(head, [tower]), model_dir, config)
+        super().__init__(head, [tower], model_dir, config)
 
 
 class BaselineClassifier(BaselineEstimator):

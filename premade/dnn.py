@@ -8,16 +8,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimators import Estimator, Head, RegressionHead, RunConfig
+from estimators import Head, RegressionHead, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade import optimizers
 from premade.columns import checked_columns
 from premade.linear import class_head
-from premade.model_fn import Tower, build, preprocess
+from premade.model_fn import Tower, preprocess
+from premade.network_estimator import NetworkEstimator
 from premade.networks import DNNModel
 
 
-class DNNEstimator(Estimator):
+class DNNEstimator(NetworkEstimator):
     """A feed-forward network under any head.
 
     Args:
@@ -66,7 +67,8 @@ class DNNEstimator(Estimator):
             features_are_data=True,
         )
         super().__init__(
-            build(head, [Tower(network, optimizers.for_deep(optimizer))]),
+            head,
+            [Tower(network, optimizers.for_deep(optimizer))],
             model_dir,
             config,
             warm_start_from=warm_start_from,

@@ -8,17 +8,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimators import Estimator, Head, RegressionHead, RunConfig
+from estimators import Head, RegressionHead, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade import optimizers
 from premade.columns import checked_columns
 from premade.linear import class_head
-from premade.model_fn import Tower, build, preprocess
+from premade.model_fn import Tower, preprocess
+from premade.network_estimator import NetworkEstimator
 from premade.networks import DNNModel, LinearModel
 from premade.weights import LinearPart
 
 
-class DNNLinearCombinedEstimator(Estimator):
+class DNNLinearCombinedEstimator(NetworkEstimator):
     """A linear model and a feed-forward network whose logits are added, under any head.
 
     Each part has its own optimizer, which minimises the whole loss over that part's variables:
@@ -96,7 +97,8 @@ class DNNLinearCombinedEstimator(Estimator):
             linear = functools.partial(LinearModel, wide, sparse_combiner=linear_sparse_combiner)
             towers.append(Tower(linear, optimizers.for_wide_part(linear_optimizer, len(wide))))
         super().__init__(
-            build(head, towers),
+            head,
+            towers,
             model_dir,
             config,
             warm_start_from=warm_start_from,

@@ -6,18 +6,19 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from estimators import BinaryClassHead, Estimator, Head, MultiClassHead, RegressionHead, RunConfig
+from estimators import BinaryClassHead, Head, MultiClassHead, RegressionHead, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade import optimizers
 from premade.columns import checked_columns
-from premade.model_fn import Tower, build, preprocess
+from premade.model_fn import Tower, preprocess
+from premade.network_estimator import NetworkEstimator
 from premade.networks import LinearModel
 from premade.sdca import linear_sdca
 from premade.sdca.linear_sdca import LinearSDCA
 from premade.weights import LinearPart
 
 
-class LinearEstimator(Estimator):
+class LinearEstimator(NetworkEstimator):
     """A linear model under any head.
 
     Weights start at zero. A categorical column has one weight for each of its ids; a dense column
@@ -59,13 +60,16 @@ class LinearEstimator(Estimator):
             known = linear_sdca.solvable(head, columns, sparse_combiner, warm_start_from)
             model_fn = linear_sdca.build(optimizer, known, network)
             preprocess_fn = preprocess_fn.passing_on(optimizer.example_id_column)
+            tower = Tower(network, optimizer)
         else:
+            model_fn = None
             tower = Tower(network, optimizers.for_linear(optimizer, len(columns)))
-            model_fn = build(head, [tower])
         super().__init__(
-            model_fn,
+            head,
+            [tower],
             model_dir,
             config,
+            model_fn=model_fn,
             warm_start_from=warm_start_from,
             preprocess_fn=preprocess_fn,
         )

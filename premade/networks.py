@@ -54,6 +54,11 @@ class LinearModel(Network):
             feature_columns, units=units, sparse_combiner=sparse_combiner, name="linear_model"
         )
 
+    @property
+    def feature_columns(self) -> tuple[Any, ...]:
+        """The columns that the model reads."""
+        return tuple(self.columns.columns)
+
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights; the columns decide their shapes."""
         self.columns.build(input_shape)
@@ -131,6 +136,11 @@ class DNNModel(Network):
         ]
         self.logits = keras.layers.Dense(units, name="logits")
 
+    @property
+    def feature_columns(self) -> tuple[Any, ...]:
+        """The columns that the model reads."""
+        return tuple(self.input_layer.columns)
+
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights; the columns decide their shapes."""
         with keras.name_scope("input_from_feature_columns"):
@@ -194,6 +204,11 @@ class WideDeepModel(Network):
         super().__init__(name=name, **kwargs)
         self.linear = linear
         self.dnn = dnn
+
+    @property
+    def feature_columns(self) -> tuple[Any, ...]:
+        """The columns that the model reads."""
+        return (*self.linear.feature_columns, *self.dnn.feature_columns)
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights of both parts."""

@@ -87,6 +87,15 @@ class RNNModel(Network):
             self.rnn.build((None, None, width))
         self.logits.build((None, self.rnn.compute_output_shape((None, None, width))[-1]))
 
+    @property
+    def feature_columns(self) -> tuple[Any, ...]:
+        """The columns of both kinds."""
+        return (*self.sequence.columns, *self._context_columns)
+
+    @property
+    def _context_columns(self) -> tuple[Any, ...]:
+        return () if self.context is None else self.context.columns
+
     def call(self, features: Mapping[str, Tensor], training: bool = False) -> Tensor:
         """Returns logits of raw or transformed features."""
         steps, lengths = self.sequence(features)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from estimators import Estimator, Head, RunConfig, SequentialHeadWrapper
+from estimators import Head, RunConfig, SequentialHeadWrapper
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade import optimizers
 from premade.columns import checked_columns
 from premade.linear import class_head
-from premade.model_fn import Tower, build, preprocess
+from premade.model_fn import Tower, preprocess
+from premade.network_estimator import NetworkEstimator
 from premade.recurrent import RNNModel, checked_maker
 
 
-class RNNEstimator(Estimator):
+class RNNEstimator(NetworkEstimator):
     """A recurrent network under any head, which gets the last output of each sequence, or all.
 
     Args:
@@ -72,7 +73,8 @@ class RNNEstimator(Estimator):
             optimizers.for_recurrent(optimizer),
         )
         super().__init__(
-            build(head, [tower]),
+            head,
+            [tower],
             model_dir,
             config,
             preprocess_fn=preprocess(head, dense=[*sequence, *context]),

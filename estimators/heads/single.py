@@ -89,6 +89,11 @@ class SingleHead(Head):
         return self._objective.reduction
 
     @property
+    def loss_fn(self) -> Callable[..., Tensor] | None:
+        """The user's loss, instead of the usual one of the head."""
+        return self._objective.loss_fn
+
+    @property
     def feature_keys(self) -> tuple[str, ...] | None:
         """The weight column; any feature, when there is a `loss_fn` that takes them."""
         return self._objective.feature_keys
