@@ -135,6 +135,11 @@ class Estimator:
 
         return public_model_fn
 
+    @property
+    def preprocess_fn(self) -> PreprocessFn | None:
+        """What maps the features of a batch before `model_fn`, if anything."""
+        return self._preprocess_fn
+
     def with_model_fn(
         self,
         model_fn: ModelFn,

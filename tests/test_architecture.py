@@ -27,6 +27,7 @@ PACKAGES = {
 LIBRARIES = {
     "bridge.callback_hook": {"absl"},
     "bridge.hook_callback": {"absl"},
+    "bridge.tfjs": {"google"},  # protobuf, which TensorFlow stands on
     "estimators": {"absl"},
     "estimators.cli": {"absl", "gin"},
     "estimators.hooks.progress": {"absl", "tqdm"},
@@ -58,6 +59,7 @@ PARTS = {
 ABOVE_THE_CORE = {"cli", "datasets", "heads", "inputs", "schedule"}
 # Private names of TensorFlow and Keras break without notice: one file owns them, and these few.
 PRIVATE_NAMES = {
+    "bridge.frozen",  # variables become constants in no other way
     "estimators.tracing",
     "estimators.body_random",  # random operations have one maker, below the public names
     "estimators.export.saved_model",  # the fingerprint of a file whose signatures were renamed
