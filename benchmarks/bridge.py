@@ -25,8 +25,8 @@ from benchmarks import machine
 from benchmarks.keras_examples import BATCH, EXAMPLES, Example
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.ticks import Ticks
-from bridge import KerasEstimator, model_to_estimator
-from estimators import Hook, RunConfig
+from bridge import model_to_estimator
+from estimators import Estimator, Hook, RunConfig
 
 _BATCHES = 20
 _COMPARED_STEPS = 100
@@ -111,7 +111,7 @@ def _made(example: Example) -> keras.Model:
     return example.make()
 
 
-def _estimator(example: Example) -> KerasEstimator:
+def _estimator(example: Example) -> Estimator:
     config = RunConfig(model_dir=tempfile.mkdtemp(), save_checkpoints_steps=None, progress=False)
     return model_to_estimator(_made(example), config=config)
 

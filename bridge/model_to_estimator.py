@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from bridge import checks, internals, updates
+from bridge import checks, internals, keras_2, updates
 from bridge.batches import Batches
 from bridge.keras_model_fn import KerasModelFn
 from bridge.lending import Weights
@@ -74,8 +74,8 @@ def model_to_estimator(
     weight_column: str | None = None,
     class_weight: Mapping[int, float] | None = None,
     row_wise: bool = False,
-) -> KerasEstimator:
-    """Makes an Estimator of a compiled Keras 3 model.
+) -> KerasEstimator | keras_2.Keras2Estimator:
+    """Makes an Estimator of a compiled Keras model.
 
     It trains with the numbers of `fit`: the same losses from the same batches, with all that the
     model was compiled with (losses and their weights, metrics, the optimizer with its schedule,
@@ -86,7 +86,11 @@ def model_to_estimator(
     The weights that the model has now are those of step 0. The model itself is not changed.
 
     Args:
-        keras_model: Sequential, Functional or a subclass; compiled and built.
+        keras_model: Sequential, Functional or a subclass; compiled and built. Or such a model of
+            Keras 2 (`tf_keras`), without methods of its own for training: it is cloned, its
+            optimizer starts afresh as the equal one of Keras 3 or, if it is a legacy one, of
+            `estimators.optimizers`. Give its layers names: automatic ones, which checkpoints
+            have, count the layers that the process made before.
         keras_model_path: a `.keras` file of such a model, instead; it is loaded in safe mode.
         custom_objects: classes and functions by name, for the file.
         model_dir: where checkpoints and events go.
@@ -112,7 +116,8 @@ def model_to_estimator(
         ValueError: not exactly one of the model and its path is given; the model is not compiled
             or not built; an output has no loss; the file cannot be loaded safely; a name is of no
             output.
-        TypeError: the model is none of Keras 3.
+        TypeError: the model is none of Keras.
+        ImportError: the model is one of Keras 2, and `tf_keras` is not installed.
 
     Example:
         >>> import numpy as np
@@ -127,6 +132,20 @@ def model_to_estimator(
     """
     model = checks.one_model(keras_model, keras_model_path, custom_objects)
     checks.check_format(checkpoint_format)
+    if keras_2.is_model(model):
+        if row_wise:
+            raise ValueError(
+                "`row_wise` is for models of Keras 3, got one of Keras 2: leave it out."
+            )
+        return keras_2.estimator_of(
+            model,
+            metric_names_map,
+            export_outputs,
+            weight_column,
+            class_weight,
+            model_dir=model_dir,
+            config=config,
+        )
     checks.check_model(model)
     outputs = internals.outputs_of(model)
     checks.check_outputs(export_outputs, outputs)

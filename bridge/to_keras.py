@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from bridge import internals, keras_equals, updates
+from bridge import internals, keras_2, keras_equals, updates
 from bridge.lending import Weights
 from bridge.model_to_estimator import KerasEstimator
 from bridge.premade_weights import Place, places
@@ -52,6 +52,8 @@ def to_keras(estimator: Estimator, checkpoint_path: str | None = None) -> keras.
         load_weights(network, estimator, checkpoint_path)
         keras_equals.compile_as(network, estimator)
         return network
+    if isinstance(estimator, keras_2.Keras2Estimator):
+        return keras_2.trained(estimator, _reader(estimator, checkpoint_path))
     estimator = _keras_estimator(estimator)
     copy = _copy(estimator.keras_model)
     load_weights(copy, estimator, checkpoint_path)
@@ -85,6 +87,9 @@ def load_weights(
         if path is None:
             raise ValueError(f"Could not find trained model in model_dir: {estimator.model_dir}.")
         _load_network(places(model), Checkpoint.open(path))
+        return
+    if isinstance(estimator, keras_2.Keras2Estimator):
+        keras_2.load_weights(model, estimator, _reader(estimator, checkpoint_path))
         return
     held = _keras_estimator(estimator).keras_weights.held
     shapes = [(each.name, each.initial.shape) for each in held]
