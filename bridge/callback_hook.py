@@ -103,7 +103,7 @@ class CallbackHook(Hook):
         >>> estimator = model_to_estimator(model)
         >>> hook = CallbackHook(estimator, [halve], steps_per_epoch=10)
         >>> trained = estimator.train(data, hooks=[hook], max_steps=30)
-        >>> float(trained.get_variable_value("training/SGD/learning_rate"))
+        >>> float(trained.get_variable_value("training/sgd/learning_rate"))
         0.0125...
     """
 

@@ -397,11 +397,9 @@ def test_the_data_makes_the_epochs_when_their_length_is_not_given(rows, config):
     assert recorder.iterations == [10, 20]
 
 
-def test_replicas_share_the_callbacks(rows, config):
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
-    estimator = model_to_estimator(
-        classifier(keras.optimizers.Adam(0.1)), config=config.replace(train_distribute=strategy)
-    )
+def test_replicas_share_the_callbacks(rows, config, mirrored_strategy):
+    run = config.replace(train_distribute=mirrored_strategy)
+    estimator = model_to_estimator(classifier(keras.optimizers.Adam(0.1)), config=run)
     callbacks = [
         keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
         keras.callbacks.EarlyStopping(patience=1, min_delta=9.0, restore_best_weights=True),
@@ -409,12 +407,12 @@ def test_replicas_share_the_callbacks(rows, config):
     hook = CallbackHook(estimator, callbacks, 5, lambda: batches(*rows))
     estimator.train(lambda: batches(*rows).repeat(), hooks=[hook], max_steps=50)
     assert callbacks[1].stopped_epoch == 1
-    assert estimator.get_variable_value("training/Adam/learning_rate") == np.float32(0.025)
+    assert estimator.get_variable_value("training/adam/learning_rate") == np.float32(0.025)
     kernel = estimator.get_variable_value("sequential/classes/kernel")
     np.testing.assert_array_equal(kernel, callbacks[1].best_weights[2])
     (learned,) = {
         tuple(np.ravel(component.numpy()))
-        for component in estimator._model.variable("training/Adam/learning_rate").values
+        for component in estimator._model.variable("training/adam/learning_rate").values
     }
     assert learned == (np.float32(0.025),)
 
