@@ -71,14 +71,14 @@ def freeze(
         transformed: begin behind `preprocess_fn`.
 
     Raises:
-        ValueError: there is no trained model or no such prediction, or the graph needs operations
-            on text or tables, which only TensorFlow has.
+        ValueError: there is no trained model or no such prediction, two features would have one
+            name, or the graph needs operations on text or tables, which only TensorFlow has.
     """
     if transformed:
         inputs = transformed_features(estimator, features)
         estimator = Estimator(estimator.model_fn, config=estimator.config)
     else:
-        inputs = {_fit(key): (key, batch_spec(value)) for key, value in features.items()}
+        inputs = _named_inputs(features)
 
     def receiver() -> export.ServingInputReceiver:
         fed = {
@@ -92,6 +92,20 @@ def freeze(
         loaded = tf.saved_model.load(os.fsdecode(path))
         found = [name for name in _SIGNATURES if name in loaded.signatures]
         return _frozen(loaded.signatures[found[0]], outputs)
+
+
+def _named_inputs(features: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Returns key and spec of each feature by the name of its input."""
+    found: dict[str, tuple[str, Any]] = {}
+    for key, value in features.items():
+        name = _fit(key)
+        if name in found:
+            raise ValueError(
+                f"The features {found[name][0]!r} and {key!r} would both be the input {name!r}, "
+                "since runtimes take letters, digits and underscores in names. Rename one."
+            )
+        found[name] = key, batch_spec(value)
+    return found
 
 
 def _frozen(signature: Any, outputs: Sequence[str] | None) -> Frozen:

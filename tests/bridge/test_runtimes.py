@@ -262,6 +262,13 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
         bridge.export_tfjs(rows, tmp_path / "model", numbers(), transformed=True)
 
 
+def test_names_that_would_be_one_are_refused(tmp_path):
+    columns = [fc.numeric_column("a-b"), fc.numeric_column("a_b")]
+    rows = {"a-b": np.ones(2, np.float32), "a_b": np.zeros(2, np.float32)}
+    with pytest.raises(ValueError, match="'a-b' and 'a_b' would both be the input 'a_b'"):
+        bridge.export_litert(premade.LinearRegressor(columns), tmp_path / "model.tflite", rows)
+
+
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx.convert", None)
     with pytest.raises(ImportError, match=r"pip install tf2onnx.*tf-estimators\[onnx\]"):
