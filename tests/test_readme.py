@@ -62,5 +62,17 @@ def test_figures_are_those_that_were_measured():
             assert re.search(row, measured.replace("`", "")), f"{system}, batch {batch}: {figure}"
 
 
+def test_figures_of_keras_models_are_those_that_were_measured():
+    measured = (ROOT / "benchmarks" / "results" / "bridge.md").read_text("utf-8")
+    rows = re.findall(r"^\| [^|]+ \| (\S+) \| \d+ \| (\S+) \| (\S+) \| ", measured, re.MULTILINE)
+    differences, *ratios = zip(*[map(float, row) for row in rows], strict=True)
+    assert len(differences) == 12
+    assert set(differences) == {0.0}
+    by_one, by_hundred = (f"{min(each):.2f} to {max(each):.2f}" for each in ratios)
+    words = " ".join(TEXT.split())
+    assert f"{by_one} times its speed; and at {by_hundred} times" in words
+    assert by_one in (ROOT / "bridge" / "README.md").read_text("utf-8")
+
+
 def test_continuous_integration_finds_its_command():
     assert {"quickstart", "test"} <= COMMANDS.keys()
