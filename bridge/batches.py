@@ -22,12 +22,14 @@ class Batches:
         outputs: names of the outputs, in order; empty when the model does not tell.
         weight_column: name of the feature that holds the weight of each example.
         class_weight: weight of each class, by its number.
+        is_single: the only label is handed on without its name.
     """
 
     inputs: Any
     outputs: tuple[str, ...] = ()
     weight_column: str | None = None
     class_weight: Mapping[int, float] | None = None
+    is_single: bool = False
 
     def x(self, features: Any) -> Any:
         """Returns what the model is called with.
@@ -80,6 +82,8 @@ class Batches:
             raise ValueError(
                 f"The labels {unknown} are of no output: the model has {list(self.outputs)}."
             )
+        if self.is_single and labels:
+            return labels[self.outputs[0]]
         return dict(labels)
 
     def weights(self, features: Any, labels: Any, given: Any) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from bridge import internals
+from bridge import files, internals
 
 
 def one_model(
@@ -31,32 +30,7 @@ def one_model(
             "Please specify either `keras_model` or `keras_model_path`, and not both: got "
             f"{model!r} and {str(path)!r}."
         )
-    return _load(os.fspath(path), custom_objects)
-
-
-def _load(path: str, custom_objects: Mapping[str, Any] | None) -> keras.Model:
-    if not pathlib.Path(path).exists():
-        raise ValueError(f"keras_model_path {path!r} does not exist.")
-    try:
-        return keras.saving.load_model(path, custom_objects=custom_objects, safe_mode=True)
-    except Exception as error:  # Keras raises ValueError, TypeError, KeyError and others.
-        raise ValueError(f"{path!r} cannot be loaded. {_mend(str(error))}") from error
-
-
-def _mend(error: str) -> str:
-    if "safe_mode" in error or "unsafe" in error.lower():
-        return (
-            "It holds code (such as a Lambda layer), which is not run from a file. If you trust "
-            "it, load it with keras.saving.load_model(path, safe_mode=False) and give the model "
-            "as `keras_model`; or write a layer class in the place of the Lambda."
-        )
-    if "Could not locate" in error or "Unknown" in error or "custom_objects" in error:
-        return f"Give the classes and functions that it needs as `custom_objects`. Keras: {error}"
-    return (
-        "Only models that Keras 3 saved can be loaded here. A model of Keras 2 opens with the "
-        "package tf_keras: load it with tf_keras.models.load_model(path) and give the model as "
-        f"`keras_model`. Keras: {error}"
-    )
+    return files.load(os.fspath(path), custom_objects)
 
 
 def check_format(checkpoint_format: str | None) -> None:
@@ -95,17 +69,134 @@ def check_model(model: Any) -> None:
 
 def _check_losses(model: keras.Model) -> None:
     """Refuses a model with a loss for some of its outputs: Keras leaves the others out silently."""
-    loss = internals.compile_config(model).get("loss")
     outputs = list(internals.outputs_of(model))
-    if not isinstance(loss, Mapping) or not outputs:
-        return
-    missing = [name for name in outputs if name not in loss]
-    unknown = [name for name in loss if name not in outputs]
-    if missing or unknown:
+    if not outputs:
+        return  # `check_outputs_have_losses` knows them.
+    config = internals.compile_config(model)
+    if isinstance(model, keras.Sequential) and isinstance(config.get("loss"), Mapping):
         raise ValueError(
-            f"The loss of {model.name!r} must name its outputs {outputs}: it lacks {missing} and "
-            f"names {unknown} besides. An output that is not trained has loss None: "
-            "model.compile(loss={..., name: None})."
+            f"The model {model.name!r} is Sequential, and Keras takes one loss for it and no dict: "
+            f"got {config['loss']!r}. Write model.compile(loss=...) with the loss alone."
+        )
+    check_names(model, "loss", config.get("loss"), outputs)
+    weights = config.get("loss_weights")
+    if isinstance(config.get("loss"), Mapping | list | tuple):
+        check_names(model, "loss_weights", weights, outputs)
+
+
+def check_names(model: keras.Model, option: str, given: Any, outputs: Sequence[str]) -> None:
+    """Refuses an option of `compile` that is for other outputs than those of the model.
+
+    Args:
+        model: for its name.
+        option: "loss" or "loss_weights".
+        given: one value for all, a list in the order of the outputs or a dict by their names.
+        outputs: names.
+
+    Raises:
+        ValueError: an output is missing, or another one is named.
+    """
+    none = {"loss": "None", "loss_weights": "0.0"}[option]
+    mend = f"An output that is not trained has {option} {none}"
+    if isinstance(given, Mapping):
+        missing = [name for name in outputs if name not in given]
+        unknown = [name for name in given if name not in outputs]
+        if missing or unknown:
+            raise ValueError(
+                f"The {option} of {model.name!r} must name its outputs {list(outputs)}: it lacks "
+                f"{missing} and names {unknown} besides. {mend}: "
+                f"model.compile({option}={{..., name: {none}}})."
+            )
+    # Several losses of one output are added up.
+    elif isinstance(given, list | tuple) and 1 < len(outputs) != len(given):
+        raise ValueError(
+            f"The {option} of {model.name!r} must have one element for each of its outputs "
+            f"{list(outputs)}, got {len(given)}: {given!r}. {mend}."
+        )
+
+
+def check_labels(model: keras.Model, labels: Any, outputs: Sequence[str]) -> None:
+    """Refuses labels that the compiled losses are not for.
+
+    Args:
+        model: compiled; computes its loss as Keras does.
+        labels: what `input_fn` returned.
+        outputs: names; empty when the model does not tell.
+
+    Raises:
+        ValueError: there are none, or not one for each output.
+    """
+    loss = internals.compile_config(model).get("loss")
+    if loss is None:
+        return  # Layers may add losses that need no labels.
+    if labels is None:
+        raise ValueError(
+            f"The model {model.name!r} was compiled with a loss, and input_fn returned no labels: "
+            "return pairs (features, labels)."
+        )
+    if isinstance(labels, Mapping):
+        missing = [name for name in outputs if name not in labels]
+        if missing:
+            raise ValueError(
+                f"The model {model.name!r} has outputs {list(outputs)}, and the labels lack "
+                f"{missing}: they have {sorted(labels)}. Return labels for every output, also for "
+                "one that has loss None."
+            )
+        return
+    found, with_loss = len(keras.tree.flatten(labels)), len(outputs)
+    if isinstance(loss, Mapping | list | tuple):
+        with_loss = sum(each is not None for each in keras.tree.flatten(loss))
+    if len(outputs) > 1 and found not in (len(outputs), with_loss):
+        raise ValueError(
+            f"The model {model.name!r} has outputs {list(outputs)}, and input_fn returned {found} "
+            "labels without names. Return a dict by output name."
+        )
+
+
+def check_outputs_have_losses(model: keras.Model, y_pred: Any) -> None:
+    """Refuses outputs without a loss where the model, a subclass, tells its outputs only now.
+
+    Args:
+        model: compiled.
+        y_pred: what it returned.
+
+    Raises:
+        ValueError: an output has no loss.
+    """
+    loss = internals.compile_config(model).get("loss")
+    if isinstance(y_pred, Mapping) and isinstance(loss, Mapping):
+        check_names(model, "loss", loss, list(y_pred))
+
+
+def check_is_whole(model: keras.Model, known: Iterable[keras.Variable]) -> None:
+    """Refuses a model that made weights when it was called, which nobody would train or save.
+
+    Args:
+        model: has seen a batch.
+        known: its variables before.
+
+    Raises:
+        ValueError: a layer was built only now.
+    """
+    before = {id(variable) for variable in known}
+    new = [variable.path for variable in model.variables if id(variable) not in before]
+    if new:
+        raise ValueError(
+            f"The given keras model {model.name!r} has been built in part only: its first batch "
+            f"made the weights {new}. Call it on one batch before `model_to_estimator()`."
+        )
+
+
+def check_row_wise(model: keras.Model) -> None:
+    """Refuses `row_wise` of a model that applies its optimizer itself.
+
+    Raises:
+        ValueError: it has its own `train_step`.
+    """
+    if type(model).train_step is not keras.Model.train_step:
+        raise ValueError(
+            f"`row_wise` has no effect on {type(model).__name__}, which applies its optimizer in "
+            "its own train_step: leave it out."
         )
 
 

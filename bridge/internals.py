@@ -111,3 +111,9 @@ def outputs_of(model: keras.Model) -> tuple[str, ...]:
     if isinstance(model, keras.Sequential):
         return (model.layers[-1].name,)
     return tuple(getattr(model, "output_names", None) or ())
+
+
+def gives_one_output(model: keras.Model) -> bool:
+    """Says whether a model tells that it has one output, which it does not return by name."""
+    structure = getattr(model, "_outputs_struct", None)
+    return len(outputs_of(model)) == 1 and not isinstance(structure, Mapping)

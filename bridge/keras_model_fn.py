@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from bridge import lending, updates
+from bridge import checks, internals, lending, updates
 from bridge.batches import Batches, by_output_name
 from bridge.lending import Held, Weights
 from estimators import EstimatorSpec, ModeKeys, export, tracing
@@ -83,6 +83,7 @@ class KerasModelFn:
             )
             data = self._data(features, labels, sample_weight)
             (getattr(self.model, method) if is_custom else self._losses_and_metrics)(data)
+        checks.check_is_whole(self.model, [held.keras_variable for held in self.weights.held])
         late = Late(lending.metric_state(self.model))
         if mode == ModeKeys.TRAIN and is_custom:
             used = optimizers_of(self.model)
@@ -228,8 +229,12 @@ class KerasModelFn:
         return dict(logs)
 
     def _losses_and_metrics(self, data: Any) -> None:
+        x, y, sample_weight = data
+        if not _overrides(self.model, "compute_loss"):
+            checks.check_labels(self.model, y, self.batches.outputs)
         y_pred, _ = self._forward(data, training=False)
-        self.model.compute_metrics(*data[:2], y_pred, sample_weight=data[2])
+        checks.check_outputs_have_losses(self.model, y_pred)
+        self.model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
 
 def _share_of_replica() -> Any:
@@ -245,6 +250,12 @@ def _method(mode: str) -> str:
 
 def _overrides(model: keras.Model, method: str) -> bool:
     return getattr(type(model), method) is not getattr(keras.Model, method)
+
+
+def reads_a_single_label(model: keras.Model) -> bool:
+    """Says whether a model has one output, and leaves its labels to the code of Keras."""
+    own = ("train_step", "test_step", "compute_loss", "compute_metrics")
+    return internals.gives_one_output(model) and not any(_overrides(model, each) for each in own)
 
 
 def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:

@@ -11,7 +11,7 @@ import keras
 
 from bridge import checks, internals, keras_2, updates
 from bridge.batches import Batches
-from bridge.keras_model_fn import KerasModelFn
+from bridge.keras_model_fn import KerasModelFn, reads_a_single_label
 from bridge.lending import Weights
 from bridge.live_model import LiveModel
 from estimators import Estimator, RunConfig, export
@@ -147,9 +147,17 @@ def model_to_estimator(
             config=config,
         )
     checks.check_model(model)
+    if row_wise:
+        checks.check_row_wise(model)
     outputs = internals.outputs_of(model)
     checks.check_outputs(export_outputs, outputs)
-    batches = Batches(internals.inputs_of(model), outputs, weight_column, class_weight)
+    batches = Batches(
+        internals.inputs_of(model),
+        outputs,
+        weight_column,
+        class_weight,
+        is_single=reads_a_single_label(model),
+    )
     weights = Weights.of(model)
     update = updates.of(model.optimizer, weights, row_wise=row_wise)
     model_fn = KerasModelFn(model, batches, weights, update, metric_names_map, export_outputs)

@@ -26,6 +26,7 @@ PACKAGES = {
 # Beyond the frameworks, by the longest prefix of the importing module.
 LIBRARIES = {
     "bridge.callback_hook": {"absl"},
+    "bridge.files": {"h5py"},  # which Keras stands on
     "bridge.hook_callback": {"absl"},
     "bridge.tfjs": {"google"},  # protobuf, which TensorFlow stands on
     "estimators": {"absl"},

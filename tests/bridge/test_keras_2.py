@@ -181,3 +181,17 @@ def test_what_cannot_be_run_is_refused(tf_keras):
     unbuilt.compile("sgd", "mse")
     with pytest.raises(ValueError, match="has not been built"):
         bridge.model_to_estimator(unbuilt)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+@pytest.mark.parametrize("name", ["model.keras", "model.h5", "saved"])
+def test_its_files_are_opened_by_its_package(rows, tf_keras, tmp_path, name):
+    path, model = str(tmp_path / name), classifier(tf_keras, "adam")
+    model.save(path, save_format=None if "." in name else "tf")
+    with pytest.raises(ValueError, match=r"pip install tf_keras.*load_model\(path\)"):
+        bridge.model_to_estimator(keras_model_path=path)
+    data = lambda: batches(*rows)  # noqa: E731
+    estimator = bridge.model_to_estimator(tf_keras.models.load_model(path))
+    np.testing.assert_allclose(
+        estimator.evaluate(data)["loss"], model.evaluate(data(), verbose=0)[0], rtol=1e-5
+    )
