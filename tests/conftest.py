@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--kills", type=int, default=3, help="how often the training of tests/faults is killed"
+        "--kills", type=int, default=5, help="how often the training of tests/faults is killed"
     )
 
 

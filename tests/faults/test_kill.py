@@ -21,8 +21,8 @@ def _step_in(model_dir):
 
 SCRIPTS = {
     "model_fn": ("train_script.py",),
-    "keras_converted": ("keras_train_script.py", "converted"),
     "keras_as_it_is": ("keras_train_script.py", "as_it_is"),
+    "keras_row_wise": ("keras_train_script.py", "row_wise"),
 }
 
 
