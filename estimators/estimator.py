@@ -41,6 +41,9 @@ class Estimator:
             where initial values come from as long as model_dir holds no checkpoint.
         preprocess_fn: maps the features of a batch inside the input pipeline, in parallel with
             training, and again inside the exported model. It must have no trainable state.
+        gather_fn: makes of the dataset of a training run, preprocessed batches, the dataset that
+            is trained on. For models that need all rows at once: it may read them all and return
+            one element that repeats for ever.
         clock: the time; for tests.
 
     Raises:
@@ -81,6 +84,7 @@ class Estimator:
         warm_start_from: str | WarmStartSettings | None = None,
         *,
         preprocess_fn: PreprocessFn | None = None,
+        gather_fn: Callable[[Any], Any] | None = None,
         clock: Clock | None = None,
     ) -> None:
         if model_fn is None:
@@ -90,6 +94,7 @@ class Estimator:
         self._caller = ModelFnCaller(model_fn, self._params, self._config)
         self._warm_start = as_settings(warm_start_from)
         self._preprocess_fn = preprocess_fn
+        self._gather_fn = gather_fn
         self._prediction_preprocess_fn: PreprocessFn | None = None
         self._evaluates_raw_features = False
         self._clock = clock or SystemClock()
@@ -106,6 +111,7 @@ class Estimator:
                 self._preprocess_fn,
                 raw_in_evaluation=self._evaluates_raw_features,
                 prediction_preprocess_fn=self._prediction_preprocess_fn,
+                gather_fn=self._gather_fn,
             ),
             warm_start_settings=self._warm_start,
             clock=self._clock,
@@ -162,6 +168,7 @@ class Estimator:
             params=self._params,  # for an input_fn that asks for them
             warm_start_from=self._warm_start,
             preprocess_fn=self._preprocess_fn,
+            gather_fn=self._gather_fn,
             clock=self._clock,
         )
         made._evaluates_raw_features = raw_in_evaluation or self._evaluates_raw_features

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -44,6 +45,7 @@ class Pipeline:
         raw_in_evaluation: evaluation gets the features of `input_fn` too, not only what
             `preprocess_fn` made of them; added metrics may ask for any of them.
         prediction_preprocess_fn: takes the place of `preprocess_fn` in PREDICT; None does not.
+        gather_fn: makes of the batches of a training run what it trains on; None changes nothing.
     """
 
     params: Params
@@ -51,6 +53,7 @@ class Pipeline:
     preprocess_fn: PreprocessFn | None = None
     raw_in_evaluation: bool = False
     prediction_preprocess_fn: PreprocessFn | None = None
+    gather_fn: Callable[[Dataset], Dataset] | None = None
 
     def dataset(self, input_fn: Any, mode: str, input_context: Any = None) -> Dataset:
         """Returns the batches of `input_fn`, preprocessed and prefetched.
@@ -78,7 +81,11 @@ class Pipeline:
                 lambda features, *labels: (preprocess(features), *labels),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
-        return dataset.prefetch(tf.data.AUTOTUNE)
+        dataset = dataset.prefetch(tf.data.AUTOTUNE)
+        if self.gather_fn is not None and mode == ModeKeys.TRAIN:
+            # Not prefetched: a prefetched element would be in every checkpoint.
+            return self.gather_fn(dataset)
+        return dataset
 
     def preprocess(self, mode: str) -> PreprocessFn | None:
         """Returns what maps the features of a batch in a mode; None changes nothing."""
