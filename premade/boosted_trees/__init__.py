@@ -1,0 +1,25 @@
+"""Gradient boosted trees: forests grown from histograms of binned features.
+
+Not in `premade` itself yet: numbers only, one logit, one replica.
+
+What is below may not know what is above:
+
+    estimator     the public classes
+    model_fn      one tree per step in training; predictions in the other modes
+    grower        one tree: level by level, or leaf by leaf
+    splits        the best split of each node, out of its histogram
+    histograms    sums of derivatives by node, feature and bin
+    partition     which rows go to which child
+    sums          derivatives as integers, whose sums do not depend on the order of the rows
+    derivatives   of losses, by the logit
+    table         the rows of a whole pass of input_fn, binned
+    binning       from numbers and categories to bins
+    tree_features from feature columns to numbers and categories
+    forest        trees as arrays, and what they predict
+"""
+
+from premade.boosted_trees.estimator import BoostedTreesClassifier as BoostedTreesClassifier
+from premade.boosted_trees.estimator import BoostedTreesEstimator as BoostedTreesEstimator
+from premade.boosted_trees.estimator import BoostedTreesRegressor as BoostedTreesRegressor
+
+__all__ = ["BoostedTreesClassifier", "BoostedTreesEstimator", "BoostedTreesRegressor"]

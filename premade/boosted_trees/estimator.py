@@ -1,0 +1,280 @@
+"""`BoostedTreesClassifier` and `BoostedTreesRegressor`."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from estimators import Estimator, Head, RegressionHead, RunConfig
+from estimators.checkpoints import Checkpoint
+from estimators.heads.losses import SUM_OVER_BATCH_SIZE
+from premade.boosted_trees import derivatives
+from premade.boosted_trees.forest import Forest, layout
+from premade.boosted_trees.grower import LevelGrower
+from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
+from premade.boosted_trees.splits import Regularization
+from premade.boosted_trees.table import BOUNDARIES, TableMaker
+from premade.boosted_trees.tree_features import TreeFeatures
+from premade.linear import class_head
+
+Tensor = Any
+
+_MOST_LEVELS = 10
+
+
+class BoostedTreesEstimator(Estimator):
+    """Gradient boosted trees under a head of one logit.
+
+    Training reads one pass of `input_fn`, bins the rows and keeps them in memory, a byte for each
+    number; then each step grows one tree, level by level, on all of them. A run without `steps` and
+    `max_steps` ends with `n_trees` trees; `train(steps=20)` adds 20 more. A run that was killed
+    goes on to the very trees of one that was not, from the same rows in the same order.
+
+    Args:
+        head: a `BinaryClassHead`, or a `RegressionHead` of one number.
+        feature_columns: `numeric_column`s, whose bins are found in the data, NaN being a missing
+            value, which learns its side at each split; and `bucketized_column`s.
+        model_dir: see `Estimator`.
+        n_trees: trees of the forest.
+        max_depth: levels of splits in a tree, 1 to 10.
+        learning_rate: leaves are multiplied by it.
+        l1_regularization: of leaves, times their absolute values.
+        l2_regularization: of leaves, times half their squares. Losses are summed over the rows.
+        tree_complexity: what a split must gain.
+        min_node_weight: least sum of second derivatives in a child.
+        config: see `Estimator`.
+
+    Raises:
+        ValueError: an argument is out of its range, a column of a kind that trees do not take, or
+            there are several workers.
+
+    Example:
+        >>> import feature_columns as fc
+        >>> trees = BoostedTreesEstimator(RegressionHead(), [fc.numeric_column("x")], n_trees=20)
+        >>> x = np.linspace(0, 1, 100, dtype=np.float32)
+        >>> rows = tf.data.Dataset.from_tensors(({"x": x}, x > 0.5))
+        >>> forest = trees.train(lambda: rows).forest()
+        >>> forest.trees, int(forest.feature[0, 0])
+        (20, 0)
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        feature_columns: Iterable[Any],
+        model_dir: str | None = None,
+        n_trees: int = 100,
+        max_depth: int = 6,
+        learning_rate: float = 0.1,
+        l1_regularization: float = 0.0,
+        l2_regularization: float = 0.0,
+        tree_complexity: float = 0.0,
+        min_node_weight: float = 0.0,
+        config: RunConfig | None = None,
+    ) -> None:
+        _check_positive(n_trees=n_trees, max_depth=max_depth, learning_rate=learning_rate)
+        _check_not_negative(
+            l1_regularization=l1_regularization,
+            l2_regularization=l2_regularization,
+            tree_complexity=tree_complexity,
+            min_node_weight=min_node_weight,
+        )
+        if max_depth > _MOST_LEVELS:
+            raise ValueError(
+                f"max_depth must be at most {_MOST_LEVELS}, got {max_depth}: a tree that is grown "
+                "level by level doubles with each. More trees do what deeper ones would."
+            )
+        features = TreeFeatures(feature_columns)
+        loss = derivatives.of_head(head)
+        worth = Regularization(
+            l1_regularization, l2_regularization, tree_complexity, min_node_weight
+        )
+        grower = LevelGrower(len(features.all), max_depth, learning_rate, worth)
+        model_fn = TreesModelFn(
+            head, features, loss, grower, nodes=2 ** (max_depth + 1) - 1, n_trees=n_trees
+        )
+        super().__init__(model_fn, model_dir, config, gather_fn=self._gathered)
+        self.head = head
+        self._features = features
+        _check_one_replica(self.config)
+
+    def forest(self) -> Forest:
+        """Returns the trees of the newest checkpoint, of NumPy arrays.
+
+        Raises:
+            ValueError: nothing is trained yet.
+        """
+        names = layout(1, 1)
+        return Forest(**{name: self.get_variable_value(f"{SCOPE}/{name}") for name in names})
+
+    def _gathered(self, dataset: Any) -> Any:
+        maker = TableMaker(
+            self._features,
+            functools.partial(_targets, self.head),
+            self._known_boundaries,
+            shards=_threads(),
+            seed=self.config.tf_random_seed or 0,
+        )
+        return maker(dataset)
+
+    def _known_boundaries(self) -> np.ndarray[Any, Any] | None:
+        path = self.latest_checkpoint()
+        return Checkpoint.open(path).read(f"{SCOPE}/{BOUNDARIES}") if path else None
+
+
+class BoostedTreesClassifier(BoostedTreesEstimator):
+    """A classifier of two classes by gradient boosted trees: see `BoostedTreesEstimator`.
+
+    Args:
+        feature_columns: see `BoostedTreesEstimator`.
+        model_dir: see `Estimator`.
+        n_classes: 2.
+        weight_column: name of the feature that holds the weight of each example, or a numeric
+            column.
+        label_vocabulary: the classes, when labels are strings.
+        n_trees: trees of the forest.
+        max_depth: levels of splits in a tree.
+        learning_rate: leaves are multiplied by it.
+        l1_regularization: see `BoostedTreesEstimator`.
+        l2_regularization: see `BoostedTreesEstimator`.
+        tree_complexity: see `BoostedTreesEstimator`.
+        min_node_weight: see `BoostedTreesEstimator`.
+        config: see `Estimator`.
+
+    Example:
+        >>> import feature_columns as fc
+        >>> trees = BoostedTreesClassifier([fc.numeric_column("x")], n_trees=10, max_depth=1)
+        >>> x = np.linspace(0, 1, 100, dtype=np.float32)
+        >>> rows = tf.data.Dataset.from_tensors(({"x": x}, (x > 0.5).astype(int)))
+        >>> trees.train(lambda: rows).evaluate(lambda: rows)["accuracy"].item()
+        1.0
+    """
+
+    def __init__(
+        self,
+        feature_columns: Iterable[Any],
+        model_dir: str | None = None,
+        n_classes: int = 2,
+        weight_column: Any = None,
+        label_vocabulary: Sequence[str] | None = None,
+        n_trees: int = 100,
+        max_depth: int = 6,
+        learning_rate: float = 0.1,
+        l1_regularization: float = 0.0,
+        l2_regularization: float = 0.0,
+        tree_complexity: float = 0.0,
+        min_node_weight: float = 0.0,
+        config: RunConfig | None = None,
+    ) -> None:
+        if n_classes != 2:
+            raise ValueError(
+                f"BoostedTreesClassifier learns 2 classes so far, got n_classes={n_classes}. Train "
+                "one classifier for each class against the rest."
+            )
+        super().__init__(
+            class_head(2, weight_column, label_vocabulary, SUM_OVER_BATCH_SIZE),
+            feature_columns,
+            model_dir,
+            n_trees,
+            max_depth,
+            learning_rate,
+            l1_regularization,
+            l2_regularization,
+            tree_complexity,
+            min_node_weight,
+            config,
+        )
+
+
+class BoostedTreesRegressor(BoostedTreesEstimator):
+    """A regression by the squared error with boosted trees: see `BoostedTreesEstimator`.
+
+    Args:
+        feature_columns: see `BoostedTreesEstimator`.
+        model_dir: see `Estimator`.
+        weight_column: name of the feature that holds the weight of each example, or a numeric
+            column.
+        n_trees: trees of the forest.
+        max_depth: levels of splits in a tree.
+        learning_rate: leaves are multiplied by it.
+        l1_regularization: see `BoostedTreesEstimator`.
+        l2_regularization: see `BoostedTreesEstimator`.
+        tree_complexity: see `BoostedTreesEstimator`.
+        min_node_weight: see `BoostedTreesEstimator`.
+        config: see `Estimator`.
+
+    Example:
+        >>> import feature_columns as fc
+        >>> trees = BoostedTreesRegressor([fc.numeric_column("x")], n_trees=5, learning_rate=1.0)
+        >>> x = np.linspace(0, 1, 100, dtype=np.float32)
+        >>> rows = tf.data.Dataset.from_tensors(({"x": x}, 3 * x))
+        >>> trees.train(lambda: rows).evaluate(lambda: rows)["average_loss"].item() < 1e-3
+        True
+    """
+
+    def __init__(
+        self,
+        feature_columns: Iterable[Any],
+        model_dir: str | None = None,
+        weight_column: Any = None,
+        n_trees: int = 100,
+        max_depth: int = 6,
+        learning_rate: float = 0.1,
+        l1_regularization: float = 0.0,
+        l2_regularization: float = 0.0,
+        tree_complexity: float = 0.0,
+        min_node_weight: float = 0.0,
+        config: RunConfig | None = None,
+    ) -> None:
+        super().__init__(
+            RegressionHead(weight_column=weight_column),
+            feature_columns,
+            model_dir,
+            n_trees,
+            max_depth,
+            learning_rate,
+            l1_regularization,
+            l2_regularization,
+            tree_complexity,
+            min_node_weight,
+            config,
+        )
+
+
+def _targets(head: Any, features: Any, labels: Any) -> tuple[Tensor, Tensor]:
+    """Returns labels and weights of a batch, float32 `[batch]` each."""
+    (first, *_) = tf.nest.flatten(labels)
+    logits = tf.zeros([tf.shape(first)[0], 1])
+    labels, weights = head.targets(labels, logits, features)
+    return tf.reshape(labels, [-1]), tf.reshape(weights, [-1])
+
+
+def _threads() -> int:
+    """Returns how many compiled functions run side by side."""
+    return int(tf.config.threading.get_inter_op_parallelism_threads()) or os.cpu_count() or 1
+
+
+def _check_one_replica(config: RunConfig) -> None:
+    replicas = config.strategy.num_replicas_in_sync
+    if replicas > 1:
+        raise ValueError(
+            f"Boosted trees are grown by one replica so far, and the strategy has {replicas}. "
+            "Leave train_distribute out: all cores of a machine are used without it."
+        )
+
+
+def _check_positive(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"Expected {name} > 0, received: {value}")
+
+
+def _check_not_negative(**values: float) -> None:
+    for name, value in values.items():
+        if not value >= 0:
+            raise ValueError(f"Expected {name} >= 0, received: {value}")

@@ -1,0 +1,184 @@
+"""Trees as arrays, and what they predict of binned rows, in plain operations of TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+
+Tensor = Any
+
+MISSING = -1
+"""The bin of a missing value; values have bins from 0 upwards."""
+
+LEAF = -1
+"""What `feature` is at nodes without a split."""
+
+WORDS = 8
+"""32-bit words of a set of bins."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Forest:
+    """Trees as arrays: one row for each tree, one column for each of its nodes.
+
+    Node 0 is the root. Nodes that a tree does not use are leaves that nothing leads to. The arrays
+    are of NumPy or tensors.
+
+    Attributes:
+        feature: int32 `[trees, nodes]`, the feature that splits the node; `LEAF` at leaves.
+        threshold: int32 `[trees, nodes]`, rows of a bin up to this one go left.
+        missing_left: bool `[trees, nodes]`, whether rows without a value go left.
+        left: int32 `[trees, nodes]`, the left child; the right one is next to it. 0 at leaves.
+        value: float32 `[trees, nodes, width]`, what the node adds to logits; also of nodes that
+            are no leaves, as if the tree ended there. The learning rate is in it.
+        gain: float32 `[trees, nodes]`, of the split; 0 at leaves.
+        cover: float32 `[trees, nodes]`, sum of the second derivatives of the node's rows.
+        output: int32 `[trees]`, the logit that a tree of width 1 adds to; 0 where trees are as
+            wide as the logits.
+        left_bins: int32 `[trees, nodes, words]`: bit b of word w says whether bin 32 w + b goes
+            left; `WORDS` words in a forest that has splits by category, else none. Such a split
+            has the threshold -1.
+
+    Example:
+        >>> forest = Forest.empty(nodes=3, width=1)
+        >>> forest.trees, forest.nodes
+        (0, 3)
+    """
+
+    feature: Any
+    threshold: Any
+    missing_left: Any
+    left: Any
+    value: Any
+    gain: Any
+    cover: Any
+    output: Any
+    left_bins: Any
+
+    @classmethod
+    def empty(cls, nodes: int, width: int, *, by_category: bool = False) -> Self:
+        """Returns a forest without trees, of NumPy arrays.
+
+        Args:
+            nodes: columns of its arrays.
+            width: logits that one tree adds to.
+            by_category: whether splits by category may come.
+        """
+        shapes = layout(nodes, width, by_category=by_category)
+        return cls(**{name: np.empty((0, *rest), dtype) for name, (dtype, rest) in shapes.items()})
+
+    @property
+    def trees(self) -> int:
+        """Number of trees."""
+        return int(self.feature.shape[0])
+
+    @property
+    def nodes(self) -> int:
+        """Columns of the arrays."""
+        return int(self.feature.shape[1])
+
+    def arrays(self) -> dict[str, Any]:
+        """Returns the arrays by name."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def first(self, trees: Any) -> Forest:
+        """Returns the first trees only."""
+        return Forest(**{name: array[:trees] for name, array in self.arrays().items()})
+
+    def splits(self) -> Iterator[tuple[int, int]]:
+        """Yields tree and node of each split, tree after tree."""
+        for tree, node in np.argwhere(np.asarray(self.feature) != LEAF):
+            yield int(tree), int(node)
+
+    def leaves(self, bins: Tensor) -> Tensor:
+        """Returns the leaf of each row in each tree, int32 `[batch, trees]`.
+
+        Args:
+            bins: int32 `[features, batch]`; `MISSING` where there is no value.
+        """
+        batch = tf.shape(bins)[1]
+        trees, nodes = tf.unstack(tf.shape(self.feature))
+        flat = {name: _by_node(array) for name, array in self.arrays().items() if name != "output"}
+        rows = tf.range(batch)[:, tf.newaxis]
+        bins, first = tf.reshape(bins, [-1]), tf.range(trees) * nodes
+
+        def descend(node: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+            at = node + first
+            feature = tf.gather(flat["feature"], at)
+            is_split = tf.not_equal(feature, LEAF)
+            bin_of_row = tf.gather(bins, tf.maximum(feature, 0) * batch + rows)
+            goes_left = _goes_left(flat, at, bin_of_row)
+            child = tf.gather(flat["left"], at) + tf.cast(~goes_left, tf.int32)
+            return tf.where(is_split, child, node), tf.reduce_any(is_split)
+
+        start = tf.zeros(tf.stack([batch, trees]), tf.int32)
+        leaf, _ = tf.while_loop(lambda _, moves: moves, descend, (start, tf.constant(True)))
+        return leaf
+
+    def logits(self, bins: Tensor, width: int) -> Tensor:
+        """Returns the sum of the leaves' values, float32 `[batch, width]`.
+
+        Args:
+            bins: see `leaves`.
+            width: number of logits.
+        """
+        trees, nodes = tf.unstack(tf.shape(self.feature))
+        at = self.leaves(bins) + tf.range(trees) * nodes
+        values = tf.gather(_by_node(self.value), at)
+        if self.value.shape[2] == width:
+            return tf.reduce_sum(values, axis=1)
+        by_tree = tf.transpose(values[:, :, 0])
+        return tf.transpose(tf.math.unsorted_segment_sum(by_tree, self.output, width))
+
+
+def layout(
+    nodes: int, width: int, *, by_category: bool = False
+) -> dict[str, tuple[Any, tuple[int, ...]]]:
+    """Returns NumPy type and shape by name of the arrays of one tree.
+
+    Args:
+        nodes: nodes of the tree.
+        width: logits that it adds to.
+        by_category: whether it may split by category.
+
+    >>> layout(3, 1)["value"]
+    (<class 'numpy.float32'>, (3, 1))
+    """
+    return {
+        "feature": (np.int32, (nodes,)),
+        "threshold": (np.int32, (nodes,)),
+        "missing_left": (np.bool_, (nodes,)),
+        "left": (np.int32, (nodes,)),
+        "value": (np.float32, (nodes, width)),
+        "gain": (np.float32, (nodes,)),
+        "cover": (np.float32, (nodes,)),
+        "output": (np.int32, ()),
+        "left_bins": (np.int32, (nodes, WORDS if by_category else 0)),
+    }
+
+
+def _by_node(array: Any) -> Tensor:
+    """Returns `[trees, nodes, ...]` as `[trees * nodes, ...]`."""
+    shape = tf.shape(array)
+    return tf.reshape(array, tf.concat([[shape[0] * shape[1]], shape[2:]], axis=0))
+
+
+def _goes_left(flat: dict[str, Tensor], at: Tensor, bin_of_row: Tensor) -> Tensor:
+    """Returns bool `[batch, trees]`.
+
+    Args:
+        flat: the arrays, by node of all trees.
+        at: int32 `[batch, trees]`, the node of each row in each tree.
+        bin_of_row: int32 `[batch, trees]`, of the feature that splits the node.
+    """
+    is_left = bin_of_row <= tf.gather(flat["threshold"], at)
+    if flat["left_bins"].shape[-1]:
+        word = tf.maximum(bin_of_row, 0) // 32
+        words = tf.gather_nd(flat["left_bins"], tf.stack([at, word], axis=-1))
+        bit = tf.bitwise.bitwise_and(tf.bitwise.right_shift(words, bin_of_row % 32), 1)
+        is_left |= (tf.gather(flat["threshold"], at) < 0) & tf.equal(bit, 1)
+    return tf.where(tf.equal(bin_of_row, MISSING), tf.gather(flat["missing_left"], at), is_left)

@@ -1,0 +1,177 @@
+"""One tree, level by level."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, final
+
+import tensorflow as tf
+
+from premade.boosted_trees import replicas
+from premade.boosted_trees.forest import LEAF, Forest
+from premade.boosted_trees.histograms import Histograms
+from premade.boosted_trees.partition import Chosen, advance, descend, node_words
+from premade.boosted_trees.splits import Regularization, Search, Splits
+from premade.boosted_trees.sums import Scale
+
+Tensor = Any
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grown:
+    """A tree, and where it sends the rows that it was grown on.
+
+    Attributes:
+        tree: a forest of one tree, of which node k has the children 2 k + 1 and 2 k + 2.
+        nodes: for each shard, int32 `[rows]`: which node of the last level each row is in.
+        values: float32 `[2^depth]`, of the nodes of the last level. Rows of a leaf of an earlier
+            level are in the leftmost node below it, which has its value.
+    """
+
+    tree: Forest
+    nodes: list[Tensor]
+    values: Tensor
+
+
+@final
+class LevelGrower:
+    """Grows trees level by level.
+
+    Args:
+        features: number of features.
+        depth: levels of splits at the most.
+        learning_rate: leaves are multiplied by it.
+        regularization: see there.
+    """
+
+    def __init__(
+        self, features: int, depth: int, learning_rate: float, regularization: Regularization
+    ) -> None:
+        self._features = features
+        self._depth = depth
+        self._learning_rate = learning_rate
+        self._regularization = regularization
+        self._search = Search(regularization)
+        self._most_nodes = 2 ** (depth - 1)
+        self._histograms = Histograms(features, max(1, self._most_nodes // 2))
+        self._children = tf.function(_children, jit_compile=True)
+
+    def grow(
+        self, shards: Sequence[Tensor], sums: Sequence[Tensor], allowed: Tensor, scale: Scale
+    ) -> Grown:
+        """Returns a tree.
+
+        Args:
+            shards: bins of the rows, uint8 `[features, rows]` each.
+            sums: packed derivatives of the rows, int64 `[rows]` each.
+            allowed: bool `[features]`, which features may split.
+            scale: unit of the packed derivatives.
+        """
+        nodes = [tf.zeros_like(x, tf.int32) for x in sums]
+        histogram = self._added_up(shards, [Chosen.all_of(x) for x in sums])
+        histogram = self._padded(histogram)
+        # Every row has one bin of the first feature.
+        of_nodes = tf.reduce_sum(histogram[0], axis=0)
+        levels = []
+        for level in range(self._depth):
+            splits = self._search.best(histogram, of_nodes, allowed, scale)
+            levels.append((splits, of_nodes))
+            if level + 1 == self._depth:
+                break
+            small_right = self._small_right(splits, of_nodes, scale)
+            words = node_words(
+                splits.feature,
+                splits.threshold,
+                splits.missing_left,
+                splits.is_split,
+                small_right,
+            )
+            moved = [advance(*each, words) for each in zip(shards, nodes, sums, strict=True)]
+            nodes = [node for node, *_ in moved]
+            small = self._added_up(shards, [Chosen(*chosen) for _, *chosen in moved])
+            histogram = self._children(histogram, small, small_right, splits.is_split)
+            of_nodes = self._of_children(splits, of_nodes)[: self._most_nodes]
+        splits, of_nodes = levels[-1]
+        words = node_words(
+            splits.feature,
+            splits.threshold,
+            splits.missing_left,
+            splits.is_split,
+            splits.missing_left,
+        )
+        nodes = [descend(bins, node, words) for bins, node in zip(shards, nodes, strict=True)]
+        of_leaves = self._of_children(splits, of_nodes)
+        return self._grown(levels, of_leaves, nodes, scale)
+
+    def _added_up(self, shards: Sequence[Tensor], chosen: Sequence[Chosen]) -> Tensor:
+        parts = [self._histograms.of(*each) for each in zip(shards, chosen, strict=True)]
+        return replicas.total(tf.add_n(parts))
+
+    def _padded(self, histogram: Tensor) -> Tensor:
+        room = self._most_nodes - self._histograms.slots
+        return tf.pad(histogram, [[0, 0], [0, 0], [0, room]])
+
+    def _small_right(self, splits: Splits, sums: Tensor, scale: Scale) -> Tensor:
+        # By weight: how many rows there are is not known, and it need not be exact.
+        _, left = scale.unpack(splits.left_sums)
+        _, whole = scale.unpack(sums)
+        return 2.0 * left > whole
+
+    def _of_children(self, splits: Splits, sums: Tensor) -> Tensor:
+        both = tf.stack([splits.left_sums, sums - splits.left_sums], axis=1)
+        return tf.reshape(both, [-1])
+
+    def _grown(
+        self, levels: Sequence[tuple[Splits, Tensor]], of_leaves: Tensor, nodes: Any, scale: Scale
+    ) -> Grown:
+        parts: dict[str, list[Tensor]] = {
+            name: [] for name in ("feature", "threshold", "missing_left", "left", "gain")
+        }
+        sums = []
+        for level, (splits, of_nodes) in enumerate(levels):
+            size = 2**level
+            first = 2 * (size - 1 + tf.range(size)) + 1
+            is_split = splits.is_split[:size]
+            parts["feature"].append(tf.where(is_split, splits.feature[:size], LEAF))
+            parts["threshold"].append(tf.where(is_split, splits.threshold[:size], 0))
+            parts["missing_left"].append(is_split & splits.missing_left[:size])
+            parts["left"].append(tf.where(is_split, first, 0))
+            parts["gain"].append(tf.where(is_split, splits.gain[:size], 0.0))
+            sums.append(of_nodes[:size])
+        size = 2**self._depth
+        filling = {"feature": tf.fill([size], LEAF), "missing_left": tf.zeros([size], tf.bool)}
+        filling["gain"] = tf.zeros([size])
+        for name, part in parts.items():
+            part.append(filling.get(name, tf.zeros([size], tf.int32)))
+        g, h = scale.unpack(tf.concat([*sums, of_leaves], axis=0))
+        values = self._learning_rate * tf.cast(self._regularization.weight(g, h), tf.float32)
+        one = {name: tf.concat(part, axis=0)[tf.newaxis] for name, part in parts.items()}
+        tree = Forest(
+            **one,
+            value=values[tf.newaxis, :, tf.newaxis],
+            cover=tf.cast(h, tf.float32)[tf.newaxis],
+            output=tf.zeros([1], tf.int32),
+            left_bins=tf.zeros([1, tf.size(values), 0], tf.int32),
+        )
+        return Grown(tree, nodes, values[size - 1 :])
+
+
+def _children(histogram: Tensor, small: Tensor, small_right: Tensor, is_split: Tensor) -> Tensor:
+    """Returns the histograms of the next level, `[features, bins, nodes]`.
+
+    Args:
+        histogram: those of this level.
+        small: of the smaller children, `[features, bins, nodes / 2]`; zeros without a split.
+        small_right: bool `[nodes]`.
+        is_split: bool `[nodes]`.
+    """
+    size = small.shape[2]
+    parents, small_right = histogram[:, :, :size], small_right[:size] & is_split[:size]
+    # Without a split all rows go left, and there is no row in `small`, which stands for the right.
+    small_right |= ~is_split[:size]
+    large = parents - small
+    left, right = tf.where(small_right, large, small), tf.where(small_right, small, large)
+    both = tf.stack([left, right], axis=3)
+    return tf.reshape(both, [*small.shape[:2], 2 * size])

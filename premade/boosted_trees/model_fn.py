@@ -1,0 +1,216 @@
+"""The `model_fn` of boosted trees: a step of training grows one tree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, final
+
+import tensorflow as tf
+
+from estimators import EstimatorSpec, Head, Hook, ModeKeys
+from premade.boosted_trees import replicas, sums
+from premade.boosted_trees.binning import MOST_BINS, NO_BOUNDARY, bins_of
+from premade.boosted_trees.derivatives import Loss
+from premade.boosted_trees.forest import MISSING, Forest, layout
+from premade.boosted_trees.grower import LevelGrower
+from premade.boosted_trees.partition import MISSING_BIN
+from premade.boosted_trees.table import BINS, BOUNDARIES, LABELS, WEIGHTS
+from premade.boosted_trees.tree_features import TreeFeatures
+
+Tensor = Any
+Variable = Any
+
+SCOPE = "boosted_trees"
+
+
+@final
+class TreesModelFn:
+    """Grows trees, and predicts with them.
+
+    Args:
+        head: says what the logit means.
+        features: the numbers of each row.
+        loss: that of the head.
+        grower: grows one tree.
+        nodes: nodes of a tree.
+        n_trees: where a run ends that was not told how many steps to make.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        features: TreeFeatures,
+        loss: Loss,
+        grower: LevelGrower,
+        *,
+        nodes: int,
+        n_trees: int,
+    ) -> None:
+        self._head = head
+        self._features = features
+        self._grower = grower
+        self._nodes = nodes
+        self._n_trees = n_trees
+        self._look = tf.function(_looker(loss), jit_compile=True)
+        self._caches: tuple[_Cache, ...] = ()
+
+    def prepare(self, features: Any, labels: Any, mode: str, sample_weight: Any = None) -> None:
+        """Makes the variables that hold the logits of the table while trees are added."""
+        del labels, sample_weight
+        if mode == ModeKeys.TRAIN:
+            self._caches = tuple(_Cache.of(spec.shape[0]) for spec in features[LABELS])
+
+    def __call__(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
+        """Returns what a `model_fn` answers."""
+        forest = {
+            name: _grown_variable(f"{SCOPE}/{name}", dtype, shape)
+            for name, (dtype, shape) in layout(self._nodes, 1).items()
+        }
+        shape = [len(self._features.all), MOST_BINS - 1]
+        boundaries = tf.Variable(
+            lambda: tf.fill(shape, NO_BOUNDARY), trainable=False, name=f"{SCOPE}/{BOUNDARIES}"
+        )
+        if mode == ModeKeys.TRAIN:
+            return self._training(features, forest, boundaries)
+        numbers = self._features.numbers(features)
+        bins = bins_of(numbers, boundaries.read_value(), MISSING)
+        logits = _read(forest).logits(bins, width=1)
+        return self._head.create_estimator_spec(features, mode, logits, labels)
+
+    def _training(
+        self, table: Mapping[str, Any], forest: Mapping[str, Variable], boundaries: Variable
+    ) -> EstimatorSpec:
+        trees = _read(forest)
+        shards = list(zip(table[BINS], self._caches, strict=True))
+        logits = [cache.logits(trees, bins) for bins, cache in shards]
+        looked = [
+            self._look(*each) for each in zip(table[LABELS], logits, table[WEIGHTS], strict=True)
+        ]
+        packed, scale = sums.packed([(g, h) for g, h, _, _ in looked])
+        allowed = tf.ones([len(self._features.all)], tf.bool)
+        grown = self._grower.grow(table[BINS], packed, allowed, scale)
+        totals = replicas.total(tf.add_n([tf.stack(rest) for _, _, *rest in looked]))
+
+        def train_op() -> None:
+            # On the handles: each replica changes its own copy, and all come to the same.
+            for name, array in grown.tree.arrays().items():
+                longer = tf.concat([getattr(trees, name), array], axis=0)
+                tf.raw_ops.AssignVariableOp(resource=forest[name].handle, value=longer)
+            tf.raw_ops.AssignVariableOp(resource=boundaries.handle, value=table[BOUNDARIES])
+            count = tf.shape(trees.feature)[0] + 1
+            for cache, before, node in zip(self._caches, logits, grown.nodes, strict=True):
+                cache.add(before, tf.gather(grown.values, node), count)
+
+        return EstimatorSpec(
+            ModeKeys.TRAIN,
+            loss=tf.cast(tf.math.divide_no_nan(totals[0], totals[1]), tf.float32),
+            train_op=train_op,
+            training_hooks=[EnoughTreesHook(self._n_trees)],
+        )
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Cache:
+    """The logits of the rows of a shard. Not saved: they are what the forest says of the rows.
+
+    Attributes:
+        values: float32 `[rows]`.
+        trees: int32 scalar, how many trees are in the values.
+    """
+
+    values: Variable
+    trees: Variable
+
+    @classmethod
+    def of(cls, rows: int) -> _Cache:
+        return cls(
+            tf.Variable(tf.zeros([rows]), trainable=False),
+            tf.Variable(-1, trainable=False, dtype=tf.int32),
+        )
+
+    def logits(self, forest: Forest, bins: Tensor) -> Tensor:
+        """Returns the logits of a forest; from the rows, if its last tree was not added here."""
+        return tf.cond(
+            tf.equal(self.trees, tf.shape(forest.feature)[0]),
+            lambda: self.values.read_value(),
+            lambda: _logits_one_by_one(forest, bins),
+        )
+
+    def add(self, before: Tensor, values: Tensor, trees: Tensor) -> None:
+        """Takes note of the logits with one more tree."""
+        self.values.assign(before + values)
+        self.trees.assign(trees)
+
+
+def _logits_one_by_one(forest: Forest, bins: Tensor) -> Tensor:
+    """Returns float32 `[rows]`, added in the order of the trees, as training does it."""
+    bins = tf.cast(bins, tf.int32)
+    bins = tf.where(tf.equal(bins, MISSING_BIN), MISSING, bins)
+
+    def add(i: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        one = Forest(**{name: array[i : i + 1] for name, array in forest.arrays().items()})
+        return i + 1, logits + one.logits(bins, width=1)[:, 0]
+
+    start = (tf.constant(0), tf.zeros(tf.shape(bins)[1:]))
+    _, logits = tf.while_loop(lambda i, _: i < tf.shape(forest.feature)[0], add, start)
+    return logits
+
+
+def _looker(loss: Loss) -> Any:
+    def look(labels: Tensor, logits: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        """Returns weighted derivatives, and the sums of weighted losses and of rows."""
+        g, h = loss.derivatives(labels, logits)
+        total = tf.reduce_sum(tf.cast(loss.values(labels, logits) * weights, tf.float64))
+        # A row whose weight is 0 may be one that fills a block; it counts for nothing.
+        rows = tf.reduce_sum(tf.cast(weights > 0.0, tf.float64))
+        return g * weights, h * weights, total, rows
+
+    return look
+
+
+def _grown_variable(name: str, dtype: Any, shape: Any) -> Variable:
+    return tf.Variable(
+        lambda: tf.zeros([0, *shape], dtype),
+        shape=[None, *shape],
+        trainable=False,
+        dtype=dtype,
+        name=name,
+    )
+
+
+def _read(variables: Mapping[str, Variable]) -> Forest:
+    return Forest(**{name: variable.read_value() for name, variable in variables.items()})
+
+
+@final
+class EnoughTreesHook(Hook):
+    """Ends a run that was not told how many steps to make.
+
+    Args:
+        n_trees: trees of the whole forest.
+
+    Example:
+        >>> EnoughTreesHook(100).due(3)
+        100
+    """
+
+    def __init__(self, n_trees: int) -> None:
+        self._n_trees = n_trees
+
+    def begin(self, run: Any) -> None:
+        """Stops a run that has them all from the start."""
+        self._stop(run)
+
+    def due(self, step: int) -> int | None:
+        """Returns the step of the last tree."""
+        return max(self._n_trees, step + 1)
+
+    def after(self, run: Any, outputs: Any) -> None:
+        """Stops."""
+        self._stop(run)
+
+    def _stop(self, run: Any) -> None:
+        if run.last_step is None and run.step >= self._n_trees:
+            run.request_stop(f"there are {self._n_trees} trees")

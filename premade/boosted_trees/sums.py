@@ -1,0 +1,102 @@
+"""Derivatives as integers, two in one number, whose sums do not depend on the order of the rows.
+
+Sums of floats do: rows that are split over threads, or over two workers, or that come in another
+order, would then give other trees. Integers add up to the same whatever the order. A first
+derivative is in the upper 32 bits, a second one in the lower, so that one addition adds both.
+
+Each is multiplied by the largest power of two for which the sum over all rows still fits. Rounding
+moves a sum by about 2^-31 times the square root of the number of rows, times the whole: less than
+sums of floats, up to some millions of rows. (Shi et al., "Quantized Training of Gradient Boosting
+Decision Trees", NeurIPS 2022, find 3 to 5 bits for a derivative enough.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, final
+
+import tensorflow as tf
+
+from premade.boosted_trees import replicas
+
+Tensor = Any
+
+_BITS = 30
+_LOWER = 2**32 - 1
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scale:
+    """What one unit of the packed derivatives is.
+
+    Attributes:
+        first: float64 scalar: units in 1 of a first derivative; a power of two.
+        second: the same for second derivatives.
+    """
+
+    first: Tensor
+    second: Tensor
+
+    def pack(self, g: Tensor, h: Tensor) -> Tensor:
+        """Returns derivatives, float32 `[rows]` each, as int64 `[rows]`."""
+        g, h = (_units(x, s) for x, s in ((g, self.first), (h, self.second)))
+        return tf.bitwise.left_shift(g, tf.constant(32, tf.int64)) + h
+
+    def unpack(self, packed: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns sums of both derivatives, float64 of the shape of their packed sum."""
+        g = tf.bitwise.right_shift(packed, tf.constant(32, tf.int64))
+        h = tf.bitwise.bitwise_and(packed, tf.constant(_LOWER, tf.int64))
+        return tf.cast(g, tf.float64) / self.first, tf.cast(h, tf.float64) / self.second
+
+
+def packed(shards: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], Scale]:
+    """Returns the derivatives of all rows as integers, and what their unit is.
+
+    Args:
+        shards: first and second derivatives, float32 `[rows]`, the second ones not negative. Rows
+            of other replicas are counted too.
+
+    Returns:
+        int64 `[rows]` of each shard, and the unit that all replicas agree on.
+
+    >>> (units,), scale = packed([(tf.constant([-0.5, 0.5]), tf.constant([0.25, 0.25]))])
+    >>> [each.numpy().tolist() for each in scale.unpack(tf.reduce_sum(units))]
+    [0.0, 0.5]
+    """
+    peaks = replicas.maxima(tf.reduce_max([_peaks(*shard) for shard in shards], axis=0))
+    coarse = _powers(_BITS - _exponents(peaks))
+    totals = replicas.total(tf.add_n([_totals(*shard, coarse) for shard in shards]))
+    exact = _powers(_BITS - _exponents(tf.cast(totals, tf.float64)))
+    scale = Scale(*tf.unstack(coarse * exact))
+    return [_pack(*shard, scale.first, scale.second) for shard in shards], scale
+
+
+@tf.function(jit_compile=True)
+def _peaks(g: Tensor, h: Tensor) -> Tensor:
+    return tf.cast(tf.stack([tf.reduce_max(tf.abs(g)), tf.reduce_max(h)]), tf.float64)
+
+
+@tf.function(jit_compile=True)
+def _totals(g: Tensor, h: Tensor, coarse: Tensor) -> Tensor:
+    return tf.stack([tf.reduce_sum(tf.abs(_units(x, coarse[i]))) for i, x in enumerate((g, h))])
+
+
+@tf.function(jit_compile=True)
+def _pack(g: Tensor, h: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return Scale(first, second).pack(g, h)
+
+
+def _units(x: Tensor, scale: Tensor) -> Tensor:
+    return tf.cast(tf.round(tf.cast(x, tf.float64) * scale), tf.int64)
+
+
+def _exponents(x: Tensor) -> Tensor:
+    """Returns e with x <= 2^e, as small as can be up to rounding; 0 for x = 0."""
+    safe = tf.where(x > 0.0, x, tf.ones_like(x))
+    return tf.math.ceil(tf.math.log(safe) / tf.math.log(tf.constant(2.0, x.dtype)))
+
+
+def _powers(exponents: Tensor) -> Tensor:
+    return tf.pow(tf.constant(2.0, tf.float64), exponents)

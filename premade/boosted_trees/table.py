@@ -1,0 +1,116 @@
+"""All rows of a pass of `input_fn`, binned: what trees are grown on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import numpy as np
+import tensorflow as tf
+
+from estimators.loops import op_errors_named
+from premade.boosted_trees import binning
+from premade.boosted_trees.partition import BLOCK
+from premade.boosted_trees.tree_features import TreeFeatures
+
+Tensor = Any
+Array = np.ndarray[Any, Any]
+
+BINS, LABELS, WEIGHTS, BOUNDARIES = "bins", "labels", "weights", "boundaries"
+
+_SAMPLE = 200_000
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class TableMaker:
+    """Reads a dataset to its end, and returns one whose only element is all of it, for ever.
+
+    Attributes:
+        features: the numbers of each row.
+        targets: takes features and labels of a batch; returns labels and weights, float32
+            `[batch]` each.
+        known_boundaries: returns the boundaries of the bins of an earlier training, or None.
+        shards: parts of the rows, one for each thread.
+        seed: of the sample in which bins are found.
+    """
+
+    features: TreeFeatures
+    targets: Callable[[Any, Any], tuple[Tensor, Tensor]]
+    known_boundaries: Callable[[], Array | None]
+    shards: int
+    seed: int
+
+    def __call__(self, dataset: Any) -> Any:
+        """Returns the table as an endless dataset.
+
+        Elements are tuples of one dict: `bins`, for each shard uint8 `[features, rows]`; `labels`
+        and `weights`, for each shard float32 `[rows]`, with the weight 0 where rows only fill the
+        last block; and `boundaries`, float32 `[features, boundaries]`.
+
+        Raises:
+            ValueError: the dataset has no end, no rows or no labels.
+        """
+        batches = self._read(dataset)
+        numbers, labels, weights = ([batch[i] for batch in batches] for i in range(3))
+        boundaries = self.known_boundaries()
+        if boundaries is None:
+            boundaries = self._boundaries(numbers)
+        table = tf.constant(boundaries)
+        bins = np.concatenate([binning.table_bins(x, table).numpy() for x in numbers], axis=1)
+        rows = bins.shape[1]
+        size = -(-rows // (self.shards * BLOCK)) * BLOCK
+        columns = (bins, np.concatenate(labels), np.concatenate(weights))
+        of_shards = (
+            tuple(tf.constant(_part(column, i * size, size)) for i in range(self.shards))
+            for column in columns
+        )
+        element = dict(zip((BINS, LABELS, WEIGHTS), of_shards, strict=True))
+        return tf.data.Dataset.from_tensors(({**element, BOUNDARIES: table},)).repeat()
+
+    def _read(self, dataset: Any) -> list[tuple[Array, Array, Array]]:
+        if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError(
+                "input_fn gives data without an end, and trees are grown on all rows of one pass. "
+                "Remove .repeat(), or give num_epochs=1."
+            )
+        if len(dataset.element_spec) != 2:
+            raise ValueError("input_fn gives no labels. Return a dataset of (features, labels).")
+
+        def read(features: Any, labels: Any) -> Any:
+            return self.features.numbers(features), *self.targets(features, labels)
+
+        read_batches = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        with op_errors_named():
+            batches = [tuple(x.numpy() for x in batch) for batch in read_batches]
+        if not sum(len(labels) for _, labels, _ in batches):
+            raise ValueError("input_fn gave no rows. Check its file pattern and its filters.")
+        for _, _, weights in batches:
+            if not (np.isfinite(weights).all() and (weights >= 0).all()):
+                raise ValueError(
+                    "The weights of examples must be finite and not negative. Look at the rows of "
+                    "the weight_column."
+                )
+        return batches
+
+    def _boundaries(self, numbers: Sequence[Array]) -> Array:
+        rows = sum(len(part) for part in numbers)
+        every = np.concatenate(numbers) if len(numbers) > 1 else numbers[0]
+        if rows > _SAMPLE:
+            chosen = np.random.default_rng(self.seed).choice(rows, _SAMPLE, replace=False)
+            every = every[np.sort(chosen)]
+        by_feature = np.ascontiguousarray(every.T)
+        found = [
+            binning.boundaries_of(values)
+            if feature.boundaries is None
+            else np.asarray(feature.boundaries, np.float32)
+            for feature, values in zip(self.features.all, by_feature, strict=True)
+        ]
+        return binning.table_of(found)
+
+
+def _part(column: Array, start: int, size: int) -> Array:
+    """Returns `size` rows, the last dimension, filled with zeros behind the last."""
+    part = column[..., start : start + size]
+    return np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, size - part.shape[-1])])

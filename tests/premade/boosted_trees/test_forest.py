@@ -1,0 +1,58 @@
+"""Forests: leaves and logits as a walk from node to node finds them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from premade.boosted_trees.forest import Forest, layout
+
+TREES, NODES = 4, 7
+
+
+def made(width, by_category):
+    rng = np.random.default_rng(8)
+    shapes = layout(NODES, width, by_category=by_category)
+    arrays = {k: np.zeros((TREES, *rest), dtype) for k, (dtype, rest) in shapes.items()}
+    arrays["feature"][:] = -1
+    arrays["feature"][:, :3] = rng.integers(0, 3, (TREES, 3))
+    arrays["feature"][1, 1] = -1  # a leaf of an earlier level
+    arrays["left"][:, :3] = [1, 3, 5]
+    arrays["threshold"][:, :3] = rng.integers(50, 200, (TREES, 3))
+    arrays["missing_left"][:] = rng.random((TREES, NODES)) < 0.5
+    arrays["value"][:] = rng.normal(size=(TREES, NODES, width))
+    arrays["output"][:] = [0, 1, 2, 1] if width == 1 else 0
+    if by_category:
+        arrays["threshold"][:, 1:3] = -1
+        arrays["left_bins"][:] = rng.integers(-(2**31), 2**31, arrays["left_bins"].shape)
+    return Forest(**arrays)
+
+
+def walk(forest, tree, row):
+    node = 0
+    while (feature := forest.feature[tree, node]) >= 0:
+        threshold, value = forest.threshold[tree, node], int(row[feature])
+        if value == -1:
+            left = forest.missing_left[tree, node]
+        elif threshold >= 0:
+            left = value <= threshold
+        else:
+            left = int(forest.left_bins[tree, node, value // 32]) >> (value % 32) & 1
+        node = forest.left[tree, node] + (not left)
+    return node
+
+
+@pytest.mark.parametrize("by_category", [False, True])
+@pytest.mark.parametrize("width", [1, 3])
+def test_leaves_and_logits_are_those_of_a_walk(width, by_category):
+    forest = made(width, by_category)
+    bins = np.random.default_rng(9).integers(-1, 255, (3, 200)).astype(np.int32)
+    bins[:, :40] = -1
+    leaves = np.array([[walk(forest, t, row) for t in range(TREES)] for row in bins.T])
+    assert np.array_equal(forest.leaves(tf.constant(bins)), leaves)
+    expected = np.zeros((200, 3))
+    for tree in range(TREES):
+        at = slice(None) if width == 3 else [forest.output[tree]]
+        expected[:, at] += forest.value[tree, leaves[:, tree]]
+    np.testing.assert_allclose(forest.logits(tf.constant(bins), 3), expected, atol=1e-5)
