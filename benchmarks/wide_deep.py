@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.environ["TMPDIR"] = folder
         train_csv, test_csv = _csv_files(options, pathlib.Path(folder))
         interpreters = dict.fromkeys((OURS, KERAS), sys.executable)
-        interpreters[TF_ESTIMATOR] = peer.ensure(options.peer_folder)
+        interpreters[TF_ESTIMATOR] = peer.TF_ESTIMATOR.ensure(options.peer_folder)
         flags = {
             "train_csv": train_csv,
             "test_csv": test_csv,
@@ -140,7 +140,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--peer_folder",
         type=pathlib.Path,
-        default=peer.default_folder(),
+        default=peer.TF_ESTIMATOR.default_folder(),
         help="where the virtual environment of tf.estimator is made and kept",
     )
     parser.add_argument(
