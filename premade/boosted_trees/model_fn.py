@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import tensorflow as tf
@@ -22,6 +22,8 @@ Tensor = Any
 Variable = Any
 
 SCOPE = "boosted_trees"
+
+_NONE = -1
 
 
 @final
@@ -106,7 +108,7 @@ class TreesModelFn:
             ModeKeys.TRAIN,
             loss=tf.cast(tf.math.divide_no_nan(totals[0], totals[1]), tf.float32),
             train_op=train_op,
-            training_hooks=[EnoughTreesHook(self._n_trees)],
+            training_hooks=[_NewRowsHook(self._caches), EnoughTreesHook(self._n_trees)],
         )
 
 
@@ -127,7 +129,7 @@ class _Cache:
     def of(cls, rows: int) -> _Cache:
         return cls(
             tf.Variable(tf.zeros([rows]), trainable=False),
-            tf.Variable(-1, trainable=False, dtype=tf.int32),
+            tf.Variable(_NONE, trainable=False, dtype=tf.int32),
         )
 
     def logits(self, forest: Forest, bins: Tensor) -> Tensor:
@@ -142,6 +144,27 @@ class _Cache:
         """Takes note of the logits with one more tree."""
         self.values.assign(before + values)
         self.trees.assign(trees)
+
+    def forget(self) -> None:
+        """Has the next logits computed from the rows."""
+        self.trees.assign(_NONE)
+
+
+@final
+class _NewRowsHook(Hook):
+    """Forgets the logits of the rows of the last run: those of this one may be others.
+
+    Args:
+        caches: of the shards.
+    """
+
+    def __init__(self, caches: Sequence[_Cache]) -> None:
+        self._caches = caches
+
+    def begin(self, run: Any) -> None:
+        """Forgets."""
+        for cache in self._caches:
+            cache.forget()
 
 
 def _logits_one_by_one(forest: Forest, bins: Tensor) -> Tensor:

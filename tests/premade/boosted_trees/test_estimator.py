@@ -265,3 +265,21 @@ def test_refuses_infinite_labels(config):
     y[3] = np.inf
     with pytest.raises(ValueError, match="labels must be finite"):
         BoostedTreesRegressor(columns(), config=config).train(data(x, y))
+
+
+def test_other_rows_of_as_many_are_not_taken_for_those_of_the_last_run(tmp_path):
+    (x, y), (others, target) = numbers(), numbers(7)
+
+    def trained(folder, *, anew):
+        config = RunConfig(model_dir=str(tmp_path / folder), progress=False)
+
+        def made():
+            return BoostedTreesRegressor(columns(), n_trees=9, max_depth=3, config=config)
+
+        trees = made().train(data(x, y), steps=2)
+        trees = made() if anew else trees
+        return trees.train(data(others, target), steps=2).forest().arrays()
+
+    kept, anew = trained("kept", anew=False), trained("anew", anew=True)
+    for name, array in anew.items():
+        np.testing.assert_array_equal(kept[name], array, err_msg=name)
