@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from estimators import Estimator, Head, RegressionHead, RunConfig
-from estimators.checkpoints import Checkpoint
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade.boosted_trees import derivatives
 from premade.boosted_trees.forest import Forest, layout
@@ -95,9 +94,7 @@ class BoostedTreesEstimator(Estimator):
             l1_regularization, l2_regularization, tree_complexity, min_node_weight
         )
         grower = LevelGrower(len(features.all), max_depth, learning_rate, worth)
-        model_fn = TreesModelFn(
-            head, features, loss, grower, nodes=2 ** (max_depth + 1) - 1, n_trees=n_trees
-        )
+        model_fn = TreesModelFn(head, features, loss, grower, n_trees)
         super().__init__(model_fn, model_dir, config, gather_fn=self._gathered)
         self.head = head
         self._features = features
@@ -123,8 +120,9 @@ class BoostedTreesEstimator(Estimator):
         return maker(dataset)
 
     def _known_boundaries(self) -> np.ndarray[Any, Any] | None:
-        path = self.latest_checkpoint()
-        return Checkpoint.open(path).read(f"{SCOPE}/{BOUNDARIES}") if path else None
+        if self.latest_checkpoint() is None:
+            return None
+        return self.get_variable_value(f"{SCOPE}/{BOUNDARIES}")
 
 
 class BoostedTreesClassifier(BoostedTreesEstimator):

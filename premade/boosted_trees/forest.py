@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -44,9 +44,10 @@ class Forest:
             has the threshold -1.
 
     Example:
-        >>> forest = Forest.empty(nodes=3, width=1)
-        >>> forest.trees, forest.nodes
-        (0, 3)
+        >>> shapes = layout(nodes=3, width=1).items()
+        >>> forest = Forest(**{name: np.zeros([2, *shape], kind) for name, (kind, shape) in shapes})
+        >>> forest.trees, forest.part(0, 1).trees
+        (2, 1)
     """
 
     feature: Any
@@ -59,35 +60,18 @@ class Forest:
     output: Any
     left_bins: Any
 
-    @classmethod
-    def empty(cls, nodes: int, width: int, *, by_category: bool = False) -> Self:
-        """Returns a forest without trees, of NumPy arrays.
-
-        Args:
-            nodes: columns of its arrays.
-            width: logits that one tree adds to.
-            by_category: whether splits by category may come.
-        """
-        shapes = layout(nodes, width, by_category=by_category)
-        return cls(**{name: np.empty((0, *rest), dtype) for name, (dtype, rest) in shapes.items()})
-
     @property
     def trees(self) -> int:
         """Number of trees."""
         return int(self.feature.shape[0])
 
-    @property
-    def nodes(self) -> int:
-        """Columns of the arrays."""
-        return int(self.feature.shape[1])
-
     def arrays(self) -> dict[str, Any]:
         """Returns the arrays by name."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
-    def first(self, trees: Any) -> Forest:
-        """Returns the first trees only."""
-        return Forest(**{name: array[:trees] for name, array in self.arrays().items()})
+    def part(self, start: Any, stop: Any) -> Forest:
+        """Returns the trees from `start` to before `stop`."""
+        return Forest(**{name: array[start:stop] for name, array in self.arrays().items()})
 
     def splits(self) -> Iterator[tuple[int, int]]:
         """Yields tree and node of each split, tree after tree."""

@@ -17,6 +17,8 @@ from premade.boosted_trees.sums import Scale
 
 Tensor = Any
 
+_AT_LEAVES = {"feature": LEAF, "threshold": 0, "missing_left": False, "left": 0, "gain": 0.0}
+
 
 @final
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,7 +51,6 @@ class LevelGrower:
     def __init__(
         self, features: int, depth: int, learning_rate: float, regularization: Regularization
     ) -> None:
-        self._features = features
         self._depth = depth
         self._learning_rate = learning_rate
         self._regularization = regularization
@@ -57,6 +58,11 @@ class LevelGrower:
         self._most_nodes = 2 ** (depth - 1)
         self._histograms = Histograms(features, max(1, self._most_nodes // 2))
         self._children = tf.function(_children, jit_compile=True)
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of a tree, whether it uses them or not."""
+        return 2 ** (self._depth + 1) - 1
 
     def grow(
         self, shards: Sequence[Tensor], sums: Sequence[Tensor], allowed: Tensor, scale: Scale
@@ -70,40 +76,25 @@ class LevelGrower:
             scale: unit of the packed derivatives.
         """
         nodes = [tf.zeros_like(x, tf.int32) for x in sums]
-        histogram = self._added_up(shards, [Chosen.all_of(x) for x in sums])
-        histogram = self._padded(histogram)
+        histogram = self._padded(self._added_up(shards, [Chosen.all_of(x) for x in sums]))
         # Every row has one bin of the first feature.
         of_nodes = tf.reduce_sum(histogram[0], axis=0)
         levels = []
         for level in range(self._depth):
             splits = self._search.best(histogram, of_nodes, allowed, scale)
             levels.append((splits, of_nodes))
+            small_right = self._small_right(splits, of_nodes, scale)
+            words = _words(splits, small_right)
+            of_children = self._of_children(splits, of_nodes)
             if level + 1 == self._depth:
                 break
-            small_right = self._small_right(splits, of_nodes, scale)
-            words = node_words(
-                splits.feature,
-                splits.threshold,
-                splits.missing_left,
-                splits.is_split,
-                small_right,
-            )
             moved = [advance(*each, words) for each in zip(shards, nodes, sums, strict=True)]
             nodes = [node for node, *_ in moved]
             small = self._added_up(shards, [Chosen(*chosen) for _, *chosen in moved])
             histogram = self._children(histogram, small, small_right, splits.is_split)
-            of_nodes = self._of_children(splits, of_nodes)[: self._most_nodes]
-        splits, of_nodes = levels[-1]
-        words = node_words(
-            splits.feature,
-            splits.threshold,
-            splits.missing_left,
-            splits.is_split,
-            splits.missing_left,
-        )
+            of_nodes = of_children[: self._most_nodes]
         nodes = [descend(bins, node, words) for bins, node in zip(shards, nodes, strict=True)]
-        of_leaves = self._of_children(splits, of_nodes)
-        return self._grown(levels, of_leaves, nodes, scale)
+        return self._grown(levels, of_children, nodes, scale)
 
     def _added_up(self, shards: Sequence[Tensor], chosen: Sequence[Chosen]) -> Tensor:
         parts = [self._histograms.of(*each) for each in zip(shards, chosen, strict=True)]
@@ -126,36 +117,51 @@ class LevelGrower:
     def _grown(
         self, levels: Sequence[tuple[Splits, Tensor]], of_leaves: Tensor, nodes: Any, scale: Scale
     ) -> Grown:
-        parts: dict[str, list[Tensor]] = {
-            name: [] for name in ("feature", "threshold", "missing_left", "left", "gain")
-        }
-        sums = []
-        for level, (splits, of_nodes) in enumerate(levels):
-            size = 2**level
-            first = 2 * (size - 1 + tf.range(size)) + 1
-            is_split = splits.is_split[:size]
-            parts["feature"].append(tf.where(is_split, splits.feature[:size], LEAF))
-            parts["threshold"].append(tf.where(is_split, splits.threshold[:size], 0))
-            parts["missing_left"].append(is_split & splits.missing_left[:size])
-            parts["left"].append(tf.where(is_split, first, 0))
-            parts["gain"].append(tf.where(is_split, splits.gain[:size], 0.0))
-            sums.append(of_nodes[:size])
-        size = 2**self._depth
-        filling = {"feature": tf.fill([size], LEAF), "missing_left": tf.zeros([size], tf.bool)}
-        filling["gain"] = tf.zeros([size])
-        for name, part in parts.items():
-            part.append(filling.get(name, tf.zeros([size], tf.int32)))
+        # Of each level the nodes that it has; the arrays have room for those of the last.
+        sizes = [2**level for level in range(self._depth)]
+        parts = [_level(splits, size) for (splits, _), size in zip(levels, sizes, strict=True)]
+        sums = [of_nodes[:size] for (_, of_nodes), size in zip(levels, sizes, strict=True)]
         g, h = scale.unpack(tf.concat([*sums, of_leaves], axis=0))
         values = self._learning_rate * tf.cast(self._regularization.weight(g, h), tf.float32)
-        one = {name: tf.concat(part, axis=0)[tf.newaxis] for name, part in parts.items()}
+        leaves = 2**self._depth
+        of_splits = {
+            name: tf.pad(
+                tf.concat([part[name] for part in parts], axis=0),
+                [[0, leaves]],
+                constant_values=_AT_LEAVES[name],
+            )
+            for name in _AT_LEAVES
+        }
         tree = Forest(
-            **one,
+            **{name: array[tf.newaxis] for name, array in of_splits.items()},
             value=values[tf.newaxis, :, tf.newaxis],
             cover=tf.cast(h, tf.float32)[tf.newaxis],
             output=tf.zeros([1], tf.int32),
             left_bins=tf.zeros([1, tf.size(values), 0], tf.int32),
         )
-        return Grown(tree, nodes, values[size - 1 :])
+        return Grown(tree, nodes, values[leaves - 1 :])
+
+
+def _words(splits: Splits, small_right: Tensor) -> Tensor:
+    return node_words(
+        splits.feature, splits.threshold, splits.missing_left, splits.is_split, small_right
+    )
+
+
+def _level(splits: Splits, size: int) -> dict[str, Tensor]:
+    """Returns the arrays of `_AT_LEAVES` for the nodes of a level, `[size]`."""
+    found = {
+        "feature": splits.feature[:size],
+        "threshold": splits.threshold[:size],
+        "missing_left": splits.missing_left[:size],
+        "left": 2 * (size - 1 + tf.range(size)) + 1,
+        "gain": splits.gain[:size],
+    }
+    is_split = splits.is_split[:size]
+    return {
+        name: tf.where(is_split, array, tf.constant(_AT_LEAVES[name], array.dtype))
+        for name, array in found.items()
+    }
 
 
 def _children(histogram: Tensor, small: Tensor, small_right: Tensor, is_split: Tensor) -> Tensor:

@@ -35,7 +35,6 @@ class TreesModelFn:
         features: the numbers of each row.
         loss: that of the head.
         grower: grows one tree.
-        nodes: nodes of a tree.
         n_trees: where a run ends that was not told how many steps to make.
     """
 
@@ -45,14 +44,11 @@ class TreesModelFn:
         features: TreeFeatures,
         loss: Loss,
         grower: LevelGrower,
-        *,
-        nodes: int,
         n_trees: int,
     ) -> None:
         self._head = head
         self._features = features
         self._grower = grower
-        self._nodes = nodes
         self._n_trees = n_trees
         self._look = tf.function(_looker(loss), jit_compile=True)
         self._caches: tuple[_Cache, ...] = ()
@@ -67,7 +63,7 @@ class TreesModelFn:
         """Returns what a `model_fn` answers."""
         forest = {
             name: _grown_variable(f"{SCOPE}/{name}", dtype, shape)
-            for name, (dtype, shape) in layout(self._nodes, 1).items()
+            for name, (dtype, shape) in layout(self._grower.nodes, 1).items()
         }
         shape = [len(self._features.all), MOST_BINS - 1]
         boundaries = tf.Variable(
@@ -173,7 +169,7 @@ def _logits_one_by_one(forest: Forest, bins: Tensor) -> Tensor:
     bins = tf.where(tf.equal(bins, MISSING_BIN), MISSING, bins)
 
     def add(i: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-        one = Forest(**{name: array[i : i + 1] for name, array in forest.arrays().items()})
+        one = forest.part(i, i + 1)
         return i + 1, logits + one.logits(bins, width=1)[:, 0]
 
     start = (tf.constant(0), tf.zeros(tf.shape(bins)[1:]))

@@ -25,6 +25,7 @@ MISSING_BIN = MOST_BINS
 _CUMSUM_WIDTH = 32
 _FEATURE_BITS = 11
 _MISSING_LEFT, _IS_SPLIT, _SMALL_IS_RIGHT = 1 << 8, 1 << 9, 1 << 10
+_THRESHOLD = (1 << 8) - 1
 
 
 @final
@@ -54,7 +55,7 @@ class Chosen:
 def node_words(
     feature: Tensor, threshold: Tensor, missing_left: Tensor, is_split: Tensor, small_right: Tensor
 ) -> Tensor:
-    """Returns what `Histograms.advance` must know of each node, in one number: int32 `[nodes]`.
+    """Returns what `advance` must know of each node, in one number: int32 `[nodes]`.
 
     Args:
         feature: int32 `[nodes]`, which splits the node.
@@ -138,7 +139,7 @@ def _goes_right(bins: Tensor, start: Tensor, word: Tensor) -> Tensor:
     feature = tf.bitwise.right_shift(word, _FEATURE_BITS)
     at = feature * bins.shape[1] + start + tf.range(BLOCK)
     bin_of_row = tf.cast(tf.gather(tf.reshape(bins, [-1]), at), tf.int32)
-    is_above = bin_of_row > tf.bitwise.bitwise_and(word, MOST_BINS)
+    is_above = bin_of_row > tf.bitwise.bitwise_and(word, _THRESHOLD)
     is_missing = tf.equal(bin_of_row, MISSING_BIN)
     goes_right = tf.where(is_missing, ~_has(word, _MISSING_LEFT), is_above)
     return goes_right & _has(word, _IS_SPLIT)

@@ -95,12 +95,14 @@ class TableMaker:
         return batches
 
     def _boundaries(self, numbers: Sequence[Array]) -> Array:
-        rows = sum(len(part) for part in numbers)
-        every = np.concatenate(numbers) if len(numbers) > 1 else numbers[0]
-        if rows > _SAMPLE:
-            chosen = np.random.default_rng(self.seed).choice(rows, _SAMPLE, replace=False)
-            every = every[np.sort(chosen)]
-        by_feature = np.ascontiguousarray(every.T)
+        ends = np.cumsum([len(part) for part in numbers])
+        is_chosen = np.ones(ends[-1], bool)
+        if len(is_chosen) > _SAMPLE:
+            rng = np.random.default_rng(self.seed)
+            is_chosen[:] = False
+            is_chosen[rng.choice(len(is_chosen), _SAMPLE, replace=False)] = True
+        chosen = zip(numbers, np.split(is_chosen, ends[:-1]), strict=True)
+        by_feature = np.concatenate([part[mask] for part, mask in chosen]).T.copy()
         found = [
             binning.boundaries_of(values)
             if feature.boundaries is None

@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
-import numpy as np
 import tensorflow as tf
 
 import feature_columns as fc
+from feature_columns import column_lists
+from feature_columns.bucketized import BucketizedColumn
+from feature_columns.numeric import NumericColumn
 from premade.boosted_trees.binning import MOST_BINS
 from premade.columns import check_named, checked_columns
 
@@ -51,18 +53,12 @@ class TreeFeatures:
     """
 
     def __init__(self, columns: Iterable[Any]) -> None:
-        checked = checked_columns(columns, "feature_columns")
-        self._columns = sorted(checked, key=lambda column: column.name)
-        for column, following in zip(self._columns, self._columns[1:], strict=False):
-            if column.name == following.name:
-                raise ValueError(
-                    f"Two feature_columns are named {column.name!r}. Leave one of them out."
-                )
-        self._sources = [_source(column) for column in self._columns]
+        named = column_lists.normalise(checked_columns(columns, "feature_columns"))
+        self._sources = [_source(column) for column in named]
         self._transform = fc.Transform(self._sources)
         self.all = tuple(
             TreeFeature(column.name, i, getattr(column, "boundaries", None))
-            for column, source in zip(self._columns, self._sources, strict=True)
+            for column, source in zip(named, self._sources, strict=True)
             for i in range(source.width)
         )
         _check_boundaries(self.all)
@@ -80,19 +76,13 @@ class TreeFeatures:
         numbers.set_shape([None, len(self.all)])
         return numbers
 
-    def of_columns(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Returns which features belong to each column, by its name."""
-        names = np.array([feature.column for feature in self.all])
-        return {column.name: np.flatnonzero(names == column.name) for column in self._columns}
 
-
-def _source(column: Any) -> Any:
+def _source(column: fc.FeatureColumn) -> NumericColumn:
     """Returns the numeric column that a column reads."""
-    if isinstance(column, fc.FeatureColumn):
-        (source, *more) = column.sources if hasattr(column, "boundaries") else (column,)
-        source = getattr(column, "source_column", source)
-        if not more and hasattr(source, "normalizer_fn"):
-            return source
+    if isinstance(column, BucketizedColumn):
+        return column.source_column
+    if isinstance(column, NumericColumn):
+        return column
     raise ValueError(
         f"Boosted trees take numeric_column and bucketized_column, got {column.name!r}, a "
         f"{type(column).__name__}. Give the number behind the category, or a column of numbers."

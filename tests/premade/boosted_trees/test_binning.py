@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from premade.boosted_trees import binning
 from premade.boosted_trees.binning import MOST_BINS, boundaries_of
 
 ANY = st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=False)
@@ -90,3 +92,15 @@ def test_as_many_bins_as_a_byte_has_room_for():
     counts = np.bincount(np.searchsorted(boundaries_of(values), values, side="right"))
     assert len(counts) == MOST_BINS
     assert counts.max() - counts.min() <= 1
+
+
+def test_the_compiled_search_finds_the_bins_of_the_plain_one():
+    rng = np.random.default_rng(5)
+    few, many = (np.sort(rng.standard_normal(n)).astype(np.float32) for n in (3, MOST_BINS - 1))
+    table = binning.table_of([few, many, np.float32([])])
+    edges = np.stack([np.resize(few, 600), np.resize(many, 600), np.zeros(600)], axis=1)
+    numbers = np.concatenate([edges, rng.standard_normal([600, 3])]).astype(np.float32)
+    numbers[::50], numbers[1::50], numbers[2::50] = np.nan, np.inf, -np.inf
+    numbers, table = tf.constant(numbers), tf.constant(table)
+    plain = binning.bins_of(numbers, table, MOST_BINS)
+    np.testing.assert_array_equal(binning.table_bins(numbers, table), plain)
