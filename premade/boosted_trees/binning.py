@@ -62,14 +62,15 @@ def _between(lower: Array, upper: Array) -> Array:
 def table_of(boundaries: Sequence[Array]) -> Array:
     """Returns the boundaries of all features as one array, float32 `[features, MOST_BINS - 1]`.
 
-    Rows are filled with the greatest finite number: what is saved must be finite.
+    Rows are filled with the greatest finite number, which also stands for infinity: what is saved
+    must be finite.
 
     >>> table_of([np.array([1.5], np.float32)])[0, :2]
     array([1.5000000e+00, 3.4028235e+38], dtype=float32)
     """
     table = np.full([len(boundaries), MOST_BINS - 1], NO_BOUNDARY, np.float32)
     for row, own in zip(table, boundaries, strict=True):
-        row[: len(own)] = own
+        row[: len(own)] = np.clip(own, -NO_BOUNDARY, NO_BOUNDARY)
     return table
 
 

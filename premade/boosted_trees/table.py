@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 BINS, LABELS, WEIGHTS, BOUNDARIES = "bins", "labels", "weights", "boundaries"
 
 _SAMPLE = 200_000
+_MOST_NUMBERS = 2**31 - 1
 
 
 @final
@@ -32,7 +33,8 @@ class TableMaker:
         targets: takes features and labels of a batch; returns labels and weights, float32
             `[batch]` each.
         known_boundaries: returns the boundaries of the bins of an earlier training, or None.
-        shards: parts of the rows, one for each thread.
+        shards: parts of the rows, one for each thread; there are more if the numbers of a part
+            could not be counted in 32 bits.
         seed: of the sample in which bins are found.
     """
 
@@ -60,10 +62,13 @@ class TableMaker:
         table = tf.constant(boundaries)
         bins = np.concatenate([binning.table_bins(x, table).numpy() for x in numbers], axis=1)
         rows = bins.shape[1]
-        size = -(-rows // (self.shards * BLOCK)) * BLOCK
+        blocks = -(-rows // BLOCK)
+        most = max(1, _MOST_NUMBERS // (len(bins) * BLOCK))
+        shards = max(self.shards, -(-blocks // most))
+        size = -(-blocks // shards) * BLOCK
         columns = (bins, np.concatenate(labels), np.concatenate(weights))
         of_shards = (
-            tuple(tf.constant(_part(column, i * size, size)) for i in range(self.shards))
+            tuple(tf.constant(_part(column, i * size, size)) for i in range(shards))
             for column in columns
         )
         element = dict(zip((BINS, LABELS, WEIGHTS), of_shards, strict=True))

@@ -14,6 +14,8 @@ from premade.boosted_trees import (
     BoostedTreesClassifier,
     BoostedTreesEstimator,
     BoostedTreesRegressor,
+    partition,
+    table,
 )
 
 ROWS, COLUMNS = 4000, 5
@@ -148,6 +150,34 @@ def test_missing_values_learn_their_side(config):
     trees.train(data(x, y))
     found = [float(p["predictions"][0]) for p in trees.predict(data(x[:6]))]
     np.testing.assert_allclose(found, y[:6], atol=1e-6)
+
+
+def test_infinity_is_a_number(config):
+    x = np.array([-np.inf, 1.0, 2.0, np.inf] * 10, np.float32)
+    y = np.array([5.0, 0.0, 0.0, 7.0] * 10, np.float32)
+    trees = BoostedTreesRegressor(
+        [fc.numeric_column("x")], n_trees=1, max_depth=2, learning_rate=1.0, config=config
+    )
+    trees.train(data(x, y))
+    found = [float(p["predictions"][0]) for p in trees.predict(data(x[:4]))]
+    np.testing.assert_allclose(found, y[:4], atol=1e-6)
+
+
+def test_rows_that_32_bits_cannot_count_are_in_more_parts(tmp_path, monkeypatch):
+    x, y = numbers(rows=3 * partition.BLOCK)
+
+    def forest(folder):
+        config = RunConfig(model_dir=str(tmp_path / folder), progress=False)
+        trees = BoostedTreesRegressor(columns(), n_trees=2, max_depth=3, config=config)
+        (spec,) = trees._gathered(data(x, y)()).element_spec
+        return len(spec[table.BINS]), trees.train(data(x, y)).forest().arrays()
+
+    _, few = forest("few")
+    monkeypatch.setattr(table, "_MOST_NUMBERS", COLUMNS * partition.BLOCK)
+    parts, many = forest("many")
+    assert parts >= 3
+    for name, array in few.items():
+        np.testing.assert_array_equal(array, many[name], err_msg=name)
 
 
 def test_bucketized_columns_keep_their_boundaries(config):
