@@ -8,7 +8,7 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from premade.boosted_trees import replicas
+from premade import replicas
 from premade.boosted_trees.forest import LEAF, Forest
 from premade.boosted_trees.histograms import Histograms
 from premade.boosted_trees.partition import Chosen, advance, descend, node_words

@@ -9,7 +9,8 @@ from typing import Any, final
 import tensorflow as tf
 
 from estimators import EstimatorSpec, Head, Hook, ModeKeys
-from premade.boosted_trees import replicas, sums
+from premade import replicas
+from premade.boosted_trees import sums
 from premade.boosted_trees.binning import MOST_BINS, NO_BOUNDARY, bins_of
 from premade.boosted_trees.derivatives import Loss
 from premade.boosted_trees.forest import MISSING, Forest, layout

@@ -18,7 +18,7 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from premade.boosted_trees import replicas
+from premade import replicas
 
 Tensor = Any
 
@@ -65,7 +65,8 @@ def packed(shards: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], Scale
     >>> [each.numpy().tolist() for each in scale.unpack(tf.reduce_sum(units))]
     [0.0, 0.5]
     """
-    peaks = replicas.maxima(tf.reduce_max([_peaks(*shard) for shard in shards], axis=0))
+    of_shards = tf.stack([_peaks(*shard) for shard in shards])
+    peaks = tf.reduce_max(replicas.gathered(of_shards), axis=0)
     coarse = _powers(_BITS - _exponents(peaks))
     totals = replicas.total(tf.add_n([_totals(*shard, coarse) for shard in shards]))
     exact = _powers(_BITS - _exponents(tf.cast(totals, tf.float64)))

@@ -12,6 +12,7 @@ import tensorflow as tf
 import feature_columns as fc
 from estimators import EstimatorSpec, Hook, ModeKeys
 from estimators.export import PredictOutput
+from premade import replicas
 from premade.kmeans.distances import unit
 from premade.kmeans.rules import Assigned, Rule
 from premade.kmeans.start import Start
@@ -100,7 +101,7 @@ class KMeansModelFn:
 
     def _training(self, points: Tensor, clusters: Variable, initialized: Variable) -> EstimatorSpec:
         size, present = self.start.num_clusters, clusters.read_value()
-        candidates = _of_all_replicas(points)
+        candidates = replicas.gathered(points)  # so that all choose the same centres
         centres = tf.cond(
             tf.shape(present)[0] < size,
             lambda: self.start.choose(present, candidates),
@@ -176,17 +177,7 @@ def _assigned(points: Tensor, nearest: Tensor, size: int) -> Assigned:
     sums = tf.math.unsorted_segment_sum(points, nearest, size)
     ones = tf.ones_like(points[:, :1])
     counts = tf.math.unsorted_segment_sum(ones, nearest, size)
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        context = tf.distribute.get_replica_context()
-        sums, counts = context.all_reduce(tf.distribute.ReduceOp.SUM, [sums, counts])
-    return Assigned(sums, counts)
-
-
-def _of_all_replicas(points: Tensor) -> Tensor:
-    """Returns the points of the batches of all replicas, so that all choose the same centres."""
-    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-        return points
-    return tf.distribute.get_replica_context().all_gather(points, axis=0)
+    return Assigned(*replicas.total([sums, counts]))
 
 
 def _as_points(features: Any) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import tensorflow as tf
 
 from feature_columns.linear_model import Design
+from premade import replicas
 from premade.sdca.examples import fingerprints
 
 Tensor = Any
@@ -121,15 +122,14 @@ class Batch:
         """Returns the batches of all replicas as one, the same on each."""
         if tf.distribute.get_strategy().num_replicas_in_sync == 1:
             return self
-        context = tf.distribute.get_replica_context()
         # Batches may have different largest numbers of ids; what is added has the value 0.
-        widest = tf.reduce_max(context.all_gather(tf.shape(self.rows)[1:], axis=0))
+        widest = tf.reduce_max(replicas.gathered(tf.shape(self.rows)[1:]))
         pad = [[0, 0], [0, widest - tf.shape(self.rows)[1]]]
         padded = dataclasses.replace(
             self, rows=tf.pad(self.rows, pad), values=tf.pad(self.values, pad)
         )
         fields = [getattr(padded, field.name) for field in dataclasses.fields(self)]
-        return Batch(*(context.all_gather(field, axis=0) for field in fields))
+        return Batch(*replicas.gathered(fields))
 
     def examples(self, positions: Tensor, counts: Tensor) -> Examples:
         """Returns the examples in double precision, with the bias as the last dense feature.
