@@ -5,6 +5,7 @@ Not in `premade` itself yet: numbers only, one logit, one replica.
 What is below may not know what is above:
 
     estimator     the public classes
+    settings      their arguments, and `options`, which tf.estimator did not have
     model_fn      one tree per step in training; predictions in the other modes
     grower        one tree: level by level, or leaf by leaf
     splits        the best split of each node, out of its histogram
@@ -21,5 +22,11 @@ What is below may not know what is above:
 from premade.boosted_trees.estimator import BoostedTreesClassifier as BoostedTreesClassifier
 from premade.boosted_trees.estimator import BoostedTreesEstimator as BoostedTreesEstimator
 from premade.boosted_trees.estimator import BoostedTreesRegressor as BoostedTreesRegressor
+from premade.boosted_trees.options import TreeOptions as TreeOptions
 
-__all__ = ["BoostedTreesClassifier", "BoostedTreesEstimator", "BoostedTreesRegressor"]
+__all__ = [
+    "BoostedTreesClassifier",
+    "BoostedTreesEstimator",
+    "BoostedTreesRegressor",
+    "TreeOptions",
+]

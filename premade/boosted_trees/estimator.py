@@ -16,6 +16,8 @@ from premade.boosted_trees import derivatives
 from premade.boosted_trees.forest import Forest, layout
 from premade.boosted_trees.grower import LevelGrower
 from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
+from premade.boosted_trees.options import TreeOptions
+from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.splits import Regularization
 from premade.boosted_trees.table import BOUNDARIES, TableMaker
 from premade.boosted_trees.tree_features import TreeFeatures
@@ -23,78 +25,35 @@ from premade.linear import class_head
 
 Tensor = Any
 
-_MOST_LEVELS = 10
 
-
-class BoostedTreesEstimator(Estimator):
-    """Gradient boosted trees under a head of one logit.
-
-    Training reads one pass of `input_fn`, bins the rows and keeps them in memory, a byte for each
-    number; then each step grows one tree, level by level, on all of them. A run without `steps` and
-    `max_steps` ends with `n_trees` trees; `train(steps=20)` adds 20 more. A run that was killed
-    goes on to the very trees of one that was not, from the same rows in the same order.
+class BoostedTrees(Estimator):
+    """What the three classes share; they differ in the head and in how it is said.
 
     Args:
-        head: a `BinaryClassHead`, or a `RegressionHead` of one number.
-        feature_columns: `numeric_column`s, whose bins are found in the data, NaN being a missing
-            value, which learns its side at each split; and `bucketized_column`s.
+        head: see `BoostedTreesEstimator`.
+        feature_columns: see `BoostedTreesEstimator`.
         model_dir: see `Estimator`.
-        n_trees: trees of the forest.
-        max_depth: levels of splits in a tree, 1 to 10.
-        learning_rate: leaves are multiplied by it.
-        l1_regularization: of leaves, times their absolute values.
-        l2_regularization: of leaves, times half their squares. Losses are summed over the rows.
-        tree_complexity: what a split must gain.
-        min_node_weight: least sum of second derivatives in a child.
+        settings: how many trees, and how each grows.
         config: see `Estimator`.
 
     Raises:
-        ValueError: an argument is out of its range, a column of a kind that trees do not take, or
-            there are several workers.
-
-    Example:
-        >>> import feature_columns as fc
-        >>> trees = BoostedTreesEstimator(RegressionHead(), [fc.numeric_column("x")], n_trees=20)
-        >>> x = np.linspace(0, 1, 100, dtype=np.float32)
-        >>> rows = tf.data.Dataset.from_tensors(({"x": x}, x > 0.5))
-        >>> forest = trees.train(lambda: rows).forest()
-        >>> forest.trees, int(forest.feature[0, 0])
-        (20, 0)
+        ValueError: a column is of a kind that trees do not take, or there are several workers.
     """
 
     def __init__(
         self,
         head: Head,
         feature_columns: Iterable[Any],
-        model_dir: str | None = None,
-        n_trees: int = 100,
-        max_depth: int = 6,
-        learning_rate: float = 0.1,
-        l1_regularization: float = 0.0,
-        l2_regularization: float = 0.0,
-        tree_complexity: float = 0.0,
-        min_node_weight: float = 0.0,
-        config: RunConfig | None = None,
+        model_dir: str | None,
+        settings: Settings,
+        config: RunConfig | None,
     ) -> None:
-        _check_positive(n_trees=n_trees, max_depth=max_depth, learning_rate=learning_rate)
-        _check_not_negative(
-            l1_regularization=l1_regularization,
-            l2_regularization=l2_regularization,
-            tree_complexity=tree_complexity,
-            min_node_weight=min_node_weight,
-        )
-        if max_depth > _MOST_LEVELS:
-            raise ValueError(
-                f"max_depth must be at most {_MOST_LEVELS}, got {max_depth}: a tree that is grown "
-                "level by level doubles with each. More trees do what deeper ones would."
-            )
         features = TreeFeatures(feature_columns)
         loss = derivatives.of_head(head)
-        worth = Regularization(
-            l1_regularization, l2_regularization, tree_complexity, min_node_weight
+        grower = LevelGrower(
+            len(features.all), settings.max_depth, settings.learning_rate, settings.regularization
         )
-        grower = LevelGrower(len(features.all), max_depth, learning_rate, worth)
-        model_fn = TreesModelFn(head, features, loss, grower, n_trees)
+        model_fn = TreesModelFn(head, features, loss, grower, settings.n_trees)
         super().__init__(model_fn, model_dir, config, gather_fn=self._gathered)
         self.head = head
         self._features = features
@@ -125,11 +84,90 @@ class BoostedTreesEstimator(Estimator):
         return self.get_variable_value(f"{SCOPE}/{BOUNDARIES}")
 
 
-class BoostedTreesClassifier(BoostedTreesEstimator):
+class BoostedTreesEstimator(BoostedTrees):
+    """Gradient boosted trees under a head of one logit.
+
+    Training reads one pass of `input_fn`, bins the rows and keeps them in memory, a byte for each
+    number; then each step grows one tree, level by level, on all of them. A run without `steps` and
+    `max_steps` ends with `n_trees` trees; `train(steps=20)` adds 20 more. A run that was killed
+    goes on to the very trees of one that was not, from the same rows in the same order.
+
+    Args:
+        feature_columns: `numeric_column`s, whose bins are found in the data, NaN being a missing
+            value, which learns its side at each split; and `bucketized_column`s.
+        n_batches_per_layer: None.
+        head: a `BinaryClassHead`, or a `RegressionHead` of one number.
+        model_dir: see `Estimator`.
+        n_trees: trees of the forest.
+        max_depth: levels of splits in a tree, 1 to 10.
+        learning_rate: leaves are multiplied by it.
+        l1_regularization: of leaves, times their absolute values.
+        l2_regularization: of leaves, times half their squares. Losses are summed over the rows.
+        tree_complexity: what a split must gain.
+        min_node_weight: least sum of second derivatives in a child.
+        config: see `Estimator`.
+        options: what tf.estimator's trees had no argument for; see `TreeOptions`.
+
+    Raises:
+        ValueError: there is no head, an argument is out of its range, a column of a kind that
+            trees do not take, or there are several workers.
+
+    Example:
+        >>> import feature_columns as fc
+        >>> x_column = fc.numeric_column("x")
+        >>> trees = BoostedTreesEstimator([x_column], head=RegressionHead(), n_trees=20)
+        >>> x = np.linspace(0, 1, 100, dtype=np.float32)
+        >>> rows = tf.data.Dataset.from_tensors(({"x": x}, x > 0.5))
+        >>> forest = trees.train(lambda: rows).forest()
+        >>> forest.trees, int(forest.feature[0, 0])
+        (20, 0)
+    """
+
+    def __init__(
+        self,
+        feature_columns: Iterable[Any],
+        n_batches_per_layer: int | None = None,
+        head: Head | None = None,
+        model_dir: str | None = None,
+        n_trees: int = 100,
+        max_depth: int = 6,
+        learning_rate: float = 0.1,
+        l1_regularization: float = 0.0,
+        l2_regularization: float = 0.0,
+        tree_complexity: float = 0.0,
+        min_node_weight: float = 0.0,
+        config: RunConfig | None = None,
+        options: TreeOptions | None = None,
+    ) -> None:
+        if head is None:
+            raise ValueError(
+                "BoostedTreesEstimator needs a head. Give head=RegressionHead(), say, or use "
+                "BoostedTreesClassifier or BoostedTreesRegressor, which have their own."
+            )
+        super().__init__(
+            head,
+            feature_columns,
+            model_dir,
+            Settings(
+                n_batches_per_layer,
+                n_trees,
+                max_depth,
+                learning_rate,
+                Regularization(
+                    l1_regularization, l2_regularization, tree_complexity, min_node_weight
+                ),
+                options or TreeOptions(),
+            ),
+            config,
+        )
+
+
+class BoostedTreesClassifier(BoostedTrees):
     """A classifier of two classes by gradient boosted trees: see `BoostedTreesEstimator`.
 
     Args:
         feature_columns: see `BoostedTreesEstimator`.
+        n_batches_per_layer: see `BoostedTreesEstimator`.
         model_dir: see `Estimator`.
         n_classes: 2.
         weight_column: name of the feature that holds the weight of each example, or a numeric
@@ -143,6 +181,7 @@ class BoostedTreesClassifier(BoostedTreesEstimator):
         tree_complexity: see `BoostedTreesEstimator`.
         min_node_weight: see `BoostedTreesEstimator`.
         config: see `Estimator`.
+        options: see `TreeOptions`.
 
     Example:
         >>> import feature_columns as fc
@@ -156,6 +195,7 @@ class BoostedTreesClassifier(BoostedTreesEstimator):
     def __init__(
         self,
         feature_columns: Iterable[Any],
+        n_batches_per_layer: int | None = None,
         model_dir: str | None = None,
         n_classes: int = 2,
         weight_column: Any = None,
@@ -168,6 +208,7 @@ class BoostedTreesClassifier(BoostedTreesEstimator):
         tree_complexity: float = 0.0,
         min_node_weight: float = 0.0,
         config: RunConfig | None = None,
+        options: TreeOptions | None = None,
     ) -> None:
         if n_classes != 2:
             raise ValueError(
@@ -178,22 +219,26 @@ class BoostedTreesClassifier(BoostedTreesEstimator):
             class_head(2, weight_column, label_vocabulary, SUM_OVER_BATCH_SIZE),
             feature_columns,
             model_dir,
-            n_trees,
-            max_depth,
-            learning_rate,
-            l1_regularization,
-            l2_regularization,
-            tree_complexity,
-            min_node_weight,
+            Settings(
+                n_batches_per_layer,
+                n_trees,
+                max_depth,
+                learning_rate,
+                Regularization(
+                    l1_regularization, l2_regularization, tree_complexity, min_node_weight
+                ),
+                options or TreeOptions(),
+            ),
             config,
         )
 
 
-class BoostedTreesRegressor(BoostedTreesEstimator):
+class BoostedTreesRegressor(BoostedTrees):
     """A regression by the squared error with boosted trees: see `BoostedTreesEstimator`.
 
     Args:
         feature_columns: see `BoostedTreesEstimator`.
+        n_batches_per_layer: see `BoostedTreesEstimator`.
         model_dir: see `Estimator`.
         weight_column: name of the feature that holds the weight of each example, or a numeric
             column.
@@ -205,6 +250,7 @@ class BoostedTreesRegressor(BoostedTreesEstimator):
         tree_complexity: see `BoostedTreesEstimator`.
         min_node_weight: see `BoostedTreesEstimator`.
         config: see `Estimator`.
+        options: see `TreeOptions`.
 
     Example:
         >>> import feature_columns as fc
@@ -218,6 +264,7 @@ class BoostedTreesRegressor(BoostedTreesEstimator):
     def __init__(
         self,
         feature_columns: Iterable[Any],
+        n_batches_per_layer: int | None = None,
         model_dir: str | None = None,
         weight_column: Any = None,
         n_trees: int = 100,
@@ -228,18 +275,22 @@ class BoostedTreesRegressor(BoostedTreesEstimator):
         tree_complexity: float = 0.0,
         min_node_weight: float = 0.0,
         config: RunConfig | None = None,
+        options: TreeOptions | None = None,
     ) -> None:
         super().__init__(
             RegressionHead(weight_column=weight_column),
             feature_columns,
             model_dir,
-            n_trees,
-            max_depth,
-            learning_rate,
-            l1_regularization,
-            l2_regularization,
-            tree_complexity,
-            min_node_weight,
+            Settings(
+                n_batches_per_layer,
+                n_trees,
+                max_depth,
+                learning_rate,
+                Regularization(
+                    l1_regularization, l2_regularization, tree_complexity, min_node_weight
+                ),
+                options or TreeOptions(),
+            ),
             config,
         )
 
@@ -264,15 +315,3 @@ def _check_one_replica(config: RunConfig) -> None:
             f"Boosted trees are grown by one replica so far, and the strategy has {replicas}. "
             "Leave train_distribute out: all cores of a machine are used without it."
         )
-
-
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"Expected {name} > 0, received: {value}")
-
-
-def _check_not_negative(**values: float) -> None:
-    for name, value in values.items():
-        if not value >= 0:
-            raise ValueError(f"Expected {name} >= 0, received: {value}")

@@ -255,7 +255,7 @@ def test_refuses_other_columns_and_heads():
     with pytest.raises(ValueError, match="'x_bucketized' has 300 boundaries"):
         BoostedTreesClassifier([many])
     with pytest.raises(ValueError, match="label_dimension 1"):
-        BoostedTreesEstimator(RegressionHead(2), columns())
+        BoostedTreesEstimator(columns(), head=RegressionHead(2))
 
 
 @pytest.mark.parametrize(
