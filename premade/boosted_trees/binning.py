@@ -91,7 +91,7 @@ def bins_of(numbers: Tensor, boundaries: Tensor, missing: int) -> Tensor:
     return tf.where(tf.math.is_nan(by_feature), missing, bins)
 
 
-@tf.function(jit_compile=True, reduce_retracing=True)
+@tf.function(jit_compile=True, reduce_retracing=True, autograph=False)
 def table_bins(numbers: Tensor, boundaries: Tensor) -> Tensor:
     """Returns what `bins_of` does, as bytes, some times faster: uint8 `[features, batch]`.
 

@@ -57,7 +57,7 @@ class LevelGrower:
         self._search = Search(regularization)
         self._most_nodes = 2 ** (depth - 1)
         self._histograms = Histograms(features, max(1, self._most_nodes // 2))
-        self._children = tf.function(_children, jit_compile=True)
+        self._children = tf.function(_children, jit_compile=True, autograph=False)
 
     @property
     def nodes(self) -> int:

@@ -42,7 +42,7 @@ class Histograms:
         self._at_once = -(-features // groups)
         # The last group starts early enough to be whole; what it repeats is dropped.
         self._starts = [min(i * self._at_once, features - self._at_once) for i in range(groups)]
-        self._add_up = tf.function(self._add_up_features, jit_compile=True)
+        self._add_up = tf.function(self._add_up_features, jit_compile=True, autograph=False)
 
     def of(self, bins: Tensor, chosen: Chosen) -> Tensor:
         """Returns int64 `[features, BINS, slots]`, packed.

@@ -51,7 +51,7 @@ class TreesModelFn:
         self._features = features
         self._grower = grower
         self._n_trees = n_trees
-        self._look = tf.function(_looker(loss), jit_compile=True)
+        self._look = tf.function(_looker(loss), jit_compile=True, autograph=False)
         self._caches: tuple[_Cache, ...] = ()
 
     def prepare(self, features: Any, labels: Any, mode: str, sample_weight: Any = None) -> None:
@@ -60,6 +60,7 @@ class TreesModelFn:
         if mode == ModeKeys.TRAIN:
             self._caches = tuple(_Cache.of(spec.shape[0]) for spec in features[LABELS])
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
         """Returns what a `model_fn` answers."""
         forest = {

@@ -69,7 +69,7 @@ def node_words(
     return words + tf.add_n([tf.cast(flag, tf.int32) * bit for flag, bit in flags])
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def advance(bins: Tensor, node: Tensor, sums: Tensor, words: Tensor) -> tuple[Tensor, ...]:
     """Sends rows to the children of their nodes, and brings those of the smaller ones together.
 
@@ -119,7 +119,7 @@ def advance(bins: Tensor, node: Tensor, sums: Tensor, words: Tensor) -> tuple[Te
     return child, count, *lists
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def descend(bins: Tensor, node: Tensor, words: Tensor) -> Tensor:
     """Sends rows to the children of their nodes, as `advance` does, and no more."""
 

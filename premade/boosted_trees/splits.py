@@ -86,7 +86,7 @@ class Search:
 
     def __init__(self, regularization: Regularization) -> None:
         self._regularization = regularization
-        self._best = tf.function(self._best_of_all, jit_compile=True)
+        self._best = tf.function(self._best_of_all, jit_compile=True, autograph=False)
 
     def best(self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale) -> Splits:
         """Returns the best split of each node.

@@ -74,17 +74,17 @@ def packed(shards: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], Scale
     return [_pack(*shard, scale.first, scale.second) for shard in shards], scale
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _peaks(g: Tensor, h: Tensor) -> Tensor:
     return tf.cast(tf.stack([tf.reduce_max(tf.abs(g)), tf.reduce_max(h)]), tf.float64)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _totals(g: Tensor, h: Tensor, coarse: Tensor) -> Tensor:
     return tf.stack([tf.reduce_sum(tf.abs(_units(x, coarse[i]))) for i, x in enumerate((g, h))])
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _pack(g: Tensor, h: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return Scale(first, second).pack(g, h)
 

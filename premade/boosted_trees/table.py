@@ -83,6 +83,8 @@ class TableMaker:
         if len(dataset.element_spec) != 2:
             raise ValueError("input_fn gives no labels. Return a dataset of (features, labels).")
 
+        # There is no Python to convert to a graph, and looking for it takes two seconds.
+        @tf.autograph.experimental.do_not_convert
         def read(features: Any, labels: Any) -> Any:
             return self.features.numbers(features), *self.targets(features, labels)
 
