@@ -11,7 +11,7 @@ import tensorflow as tf
 from premade import replicas
 from premade.boosted_trees.forest import LEAF, Forest
 from premade.boosted_trees.histograms import Histograms
-from premade.boosted_trees.partition import Chosen, advance, descend, node_words
+from premade.boosted_trees.partition import descend, node_words
 from premade.boosted_trees.splits import Regularization, Search, Splits
 from premade.boosted_trees.sums import Scale
 
@@ -76,33 +76,32 @@ class LevelGrower:
             scale: unit of the packed derivatives.
         """
         nodes = [tf.zeros_like(x, tf.int32) for x in sums]
-        histogram = self._padded(self._added_up(shards, [Chosen.all_of(x) for x in sums]))
+        roots = [self._histograms.of_root(*each) for each in zip(shards, sums, strict=True)]
+        histogram = self._padded(_total(roots))
         # Every row has one bin of the first feature.
         of_nodes = tf.reduce_sum(histogram[0], axis=0)
         levels = []
         for level in range(self._depth):
-            splits = self._search.best(histogram, of_nodes, allowed, scale)
+            splits = self._search.best(histogram, of_nodes, allowed, scale, 2**level)
             levels.append((splits, of_nodes))
             small_right = self._small_right(splits, of_nodes, scale)
             words = _words(splits, small_right)
             of_children = self._of_children(splits, of_nodes)
             if level + 1 == self._depth:
                 break
-            moved = [advance(*each, words) for each in zip(shards, nodes, sums, strict=True)]
-            nodes = [node for node, *_ in moved]
-            small = self._added_up(shards, [Chosen(*chosen) for _, *chosen in moved])
+            moved = [
+                self._histograms.of_small_children(*each, words)
+                for each in zip(shards, nodes, sums, strict=True)
+            ]
+            nodes = [node for node, _ in moved]
+            small = _total([of_shard for _, of_shard in moved])
             histogram = self._children(histogram, small, small_right, splits.is_split)
             of_nodes = of_children[: self._most_nodes]
         nodes = [descend(bins, node, words) for bins, node in zip(shards, nodes, strict=True)]
         return self._grown(levels, of_children, nodes, scale)
 
-    def _added_up(self, shards: Sequence[Tensor], chosen: Sequence[Chosen]) -> Tensor:
-        parts = [self._histograms.of(*each) for each in zip(shards, chosen, strict=True)]
-        return replicas.total(tf.add_n(parts))
-
     def _padded(self, histogram: Tensor) -> Tensor:
-        room = self._most_nodes - self._histograms.slots
-        return tf.pad(histogram, [[0, 0], [0, 0], [0, room]])
+        return tf.pad(histogram, [[0, 0], [0, 0], [0, self._most_nodes - 1]])
 
     def _small_right(self, splits: Splits, sums: Tensor, scale: Scale) -> Tensor:
         # By weight: how many rows there are is not known, and it need not be exact.
@@ -140,6 +139,10 @@ class LevelGrower:
             left_bins=tf.zeros([1, tf.size(values), 0], tf.int32),
         )
         return Grown(tree, nodes, values[leaves - 1 :])
+
+
+def _total(of_shards: Sequence[Tensor]) -> Tensor:
+    return replicas.total(tf.add_n(of_shards))
 
 
 def _words(splits: Splits, small_right: Tensor) -> Tensor:

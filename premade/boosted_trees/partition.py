@@ -6,7 +6,7 @@ XLA compiles each function for the shape of a shard, a part of the rows that one
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self, final
+from typing import Any, final
 
 import numpy as np
 import tensorflow as tf
@@ -22,40 +22,16 @@ BLOCK = 8192
 MISSING_BIN = MOST_BINS
 """The bin of missing values in a table."""
 
-_CUMSUM_WIDTH = 32
+_COUNT_WIDTH = 64
 _FEATURE_BITS = 11
 _MISSING_LEFT, _IS_SPLIT, _SMALL_IS_RIGHT = 1 << 8, 1 << 9, 1 << 10
 _THRESHOLD = (1 << 8) - 1
 
 
-@final
-@dataclasses.dataclass(frozen=True, eq=False)
-class Chosen:
-    """Rows of a shard whose derivatives are to be added up.
-
-    Attributes:
-        count: int32 scalar, how many there are; what comes behind is not looked at, or is 0.
-        rows: int32 `[rows]`, where they are in the shard, ascending.
-        slots: int32 `[rows]`, which sum each belongs to.
-        sums: int64 `[rows]`, their packed derivatives.
-    """
-
-    count: Tensor
-    rows: Tensor
-    slots: Tensor
-    sums: Tensor
-
-    @classmethod
-    def all_of(cls, sums: Tensor) -> Self:
-        """Returns all rows, for one sum."""
-        rows = sums.shape[0]
-        return cls(tf.constant(rows), tf.range(rows), tf.zeros([rows], tf.int32), sums)
-
-
 def node_words(
     feature: Tensor, threshold: Tensor, missing_left: Tensor, is_split: Tensor, small_right: Tensor
 ) -> Tensor:
-    """Returns what `advance` must know of each node, in one number: int32 `[nodes]`.
+    """Returns what is to be known of each node, in one number: int32 `[nodes]`.
 
     Args:
         feature: int32 `[nodes]`, which splits the node.
@@ -70,68 +46,92 @@ def node_words(
 
 
 @tf.function(jit_compile=True, autograph=False)
-def advance(bins: Tensor, node: Tensor, sums: Tensor, words: Tensor) -> tuple[Tensor, ...]:
-    """Sends rows to the children of their nodes, and brings those of the smaller ones together.
+def descend(bins: Tensor, node: Tensor, words: Tensor) -> Tensor:
+    """Sends rows to the children of their nodes.
 
     Args:
         bins: uint8 `[features, rows]`.
         node: int32 `[rows]`, counted from 0 in each level.
-        sums: int64 `[rows]`.
         words: see `node_words`.
 
     Returns:
-        int32 `[rows]`, the child of each row: those of node i are 2 i and 2 i + 1; and the four
-        parts of `Chosen`, with the node as slot.
+        int32 `[rows]`: the children of node i are 2 i and 2 i + 1.
+    """
+
+    def block(start: Tensor, child: Tensor) -> tuple[Tensor]:
+        of_block, _ = _moved(bins, node, words, start)
+        return (_put(child, of_block, start),)
+
+    (child,) = _for_each_block(node.shape[0], block, (tf.zeros_like(node),))
+    return child
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Moved:
+    """Rows of a shard in the next level.
+
+    Attributes:
+        child: int32 `[rows]`, the node of each row.
+        small: int32 `[rows + BLOCK]`, the rows that are in the smaller child of a split, ascending;
+            those behind the last mean nothing.
+        count: int32 scalar, how many there are.
+    """
+
+    child: Tensor
+    small: Tensor
+    count: Tensor
+
+
+def moved(bins: Tensor, node: Tensor, words: Tensor) -> Moved:
+    """Does what `descend` does, and brings the rows of the smaller children together.
+
+    Called inside of a compiled function. In three loops over the blocks, not in one: where the body
+    of a loop has more than eight operations, XLA runs those that do not need each other on several
+    threads, and waking a thread takes longer than what it does for a block.
     """
     rows = node.shape[0]
 
-    # What is read is not what is written: XLA would copy it all at each block.
-    def block(i: Tensor, child: Tensor, chosen: tuple[Tensor, ...]) -> Any:
-        start = i * BLOCK
-        parent, sums_of_rows = (tf.slice(x, [start], [BLOCK]) for x in (node, sums))
-        word = tf.gather(words, parent)
-        goes_right = _goes_right(bins, start, word)
-        is_small = _has(word, _IS_SPLIT) & tf.equal(goes_right, _has(word, _SMALL_IS_RIGHT))
-        before = _counted_before(is_small)
-        count = before[-1] + tf.cast(is_small[-1], tf.int32)
-        # Each row adds itself, or nothing, at its place among those chosen.
-        offsets = tf.tensor_scatter_nd_add(
-            tf.zeros([BLOCK], tf.int32),
-            before[:, tf.newaxis],
-            tf.where(is_small, tf.range(BLOCK), 0),
-        )
-        counted, *lists = chosen
-        is_there = tf.range(BLOCK) < count
-        found = (
-            start + offsets,
-            tf.where(is_there, tf.gather(parent, offsets), 0),
-            tf.where(is_there, tf.gather(sums_of_rows, offsets), 0),
-        )
-        lists = [_put(x, part, counted) for x, part in zip(lists, found, strict=True)]
-        child = _put(child, 2 * parent + tf.cast(goes_right, tf.int32), start)
-        return i + 1, child, (counted + count, *lists)
+    def flag(start: Tensor, child: Tensor, is_small: Tensor) -> tuple[Tensor, Tensor]:
+        of_block, is_small_of_block = _moved(bins, node, words, start)
+        return _put(child, of_block, start), _put(is_small, is_small_of_block, start)
 
-    room = [rows + BLOCK]
-    lists = (tf.zeros(room, tf.int32), tf.zeros(room, tf.int32), tf.zeros(room, tf.int64))
-    _, child, (count, *lists) = tf.while_loop(
-        lambda i, *_: i < rows // BLOCK, block, (0, tf.zeros_like(node), (0, *lists))
-    )
-    return child, count, *lists
+    def count(start: Tensor, counted: Tensor) -> tuple[Tensor]:
+        return (_put(counted, _counted(tf.slice(is_small, [start], [BLOCK])), start),)
+
+    def gather(start: Tensor, small: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        counted_of_block = tf.slice(counted, [start], [BLOCK])
+        flags = tf.slice(is_small, [start], [BLOCK])
+        place = counted_of_block - tf.cast(flags, tf.int32)
+        # Each row adds itself, or nothing, at its place among those that are in.
+        row = tf.where(flags, start + tf.range(BLOCK), 0)
+        part = tf.tensor_scatter_nd_add(tf.zeros([BLOCK], tf.int32), place[:, tf.newaxis], row)
+        return _put(small, part, before), before + counted_of_block[-1]
+
+    flags = tf.zeros([rows], tf.bool)
+    child, is_small = _for_each_block(rows, flag, (tf.zeros_like(node), flags))
+    (counted,) = _for_each_block(rows, count, (tf.zeros_like(node),))
+    small = tf.zeros([rows + BLOCK], tf.int32)
+    return Moved(child, *_for_each_block(rows, gather, (small, tf.constant(0))))
 
 
-@tf.function(jit_compile=True, autograph=False)
-def descend(bins: Tensor, node: Tensor, words: Tensor) -> Tensor:
-    """Sends rows to the children of their nodes, as `advance` does, and no more."""
+def _for_each_block(rows: int, body: Any, start: tuple[Tensor, ...]) -> Any:
+    """Returns what the last of `body(first row, *state) -> state` returned."""
 
-    def block(i: Tensor, child: Tensor) -> tuple[Tensor, Tensor]:
-        start = i * BLOCK
-        parent = tf.slice(node, [start], [BLOCK])
-        goes_right = _goes_right(bins, start, tf.gather(words, parent))
-        return i + 1, _put(child, 2 * parent + tf.cast(goes_right, tf.int32), start)
+    def step(i: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        return i + 1, *body(i * BLOCK, *state)
 
-    start = (0, tf.zeros_like(node))
-    _, child = tf.while_loop(lambda i, _: i < node.shape[0] // BLOCK, block, start)
-    return child
+    _, *state = tf.while_loop(lambda i, *_: i < rows // BLOCK, step, (0, *start))
+    return state
+
+
+def _moved(bins: Tensor, node: Tensor, words: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the child of each row of a block, and whether that is the smaller one of a split."""
+    parent = tf.slice(node, [start], [BLOCK])
+    word = tf.gather(words, parent)
+    goes_right = _goes_right(bins, start, word)
+    is_small = _has(word, _IS_SPLIT) & tf.equal(goes_right, _has(word, _SMALL_IS_RIGHT))
+    return 2 * parent + tf.cast(goes_right, tf.int32), is_small
 
 
 def _goes_right(bins: Tensor, start: Tensor, word: Tensor) -> Tensor:
@@ -150,23 +150,18 @@ def _has(word: Tensor, flag: int) -> Tensor:
 
 
 def _put(into: Tensor, part: Tensor, start: Tensor) -> Tensor:
+    # In place, if what is read is not what is written: XLA would copy it all at each block.
     return xla.dynamic_update_slice(into, part, [start])
 
 
-def _counted_before(flags: Tensor) -> Tensor:
-    """Returns, for each of a block's flags, how many before it are set; int32 `[BLOCK]`.
+def _counted(flags: Tensor) -> Tensor:
+    """Returns, for each of a block's flags, how many up to it are set; int32 `[BLOCK]`.
 
     By products of matrices, which are exact for such small numbers: XLA's own cumulative sum goes
     over the block again and again.
     """
-    ones = tf.cast(flags, tf.float32)
-    return tf.cast(_cumulative(ones) - ones, tf.int32)
-
-
-def _cumulative(values: Tensor) -> Tensor:
-    if values.shape[0] <= _CUMSUM_WIDTH:
-        return tf.linalg.matvec(np.tril(np.ones([values.shape[0]] * 2, np.float32)), values)
-    rows = tf.reshape(values, [-1, _CUMSUM_WIDTH])
-    within = tf.matmul(rows, np.triu(np.ones([_CUMSUM_WIDTH] * 2, np.float32)))
-    sums = within[:, -1]
-    return tf.reshape(within + (_cumulative(sums) - sums)[:, tf.newaxis], [-1])
+    rows = tf.reshape(tf.cast(flags, tf.float32), [-1, _COUNT_WIDTH])
+    within = tf.matmul(rows, np.triu(np.ones([_COUNT_WIDTH] * 2, np.float32)))
+    below = np.tril(np.ones([rows.shape[0]] * 2, np.float32), -1)
+    before = tf.linalg.matvec(below, within[:, -1])
+    return tf.cast(tf.reshape(within + before[:, tf.newaxis], [BLOCK]), tf.int32)

@@ -6,12 +6,15 @@ import dataclasses
 from typing import Any, final
 
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
 
-from premade.boosted_trees.histograms import BINS
 from premade.boosted_trees.partition import MISSING_BIN
 from premade.boosted_trees.sums import Scale
 
 Tensor = Any
+
+_NODES_AT_ONCE = 8
+_KINDS = (tf.bool, tf.float32, tf.int32, tf.int32, tf.bool)
 
 
 @final
@@ -88,7 +91,9 @@ class Search:
         self._regularization = regularization
         self._best = tf.function(self._best_of_all, jit_compile=True, autograph=False)
 
-    def best(self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale) -> Splits:
+    def best(
+        self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale, nodes: int
+    ) -> Splits:
         """Returns the best split of each node.
 
         Of equal ones it is the first: features in order, then thresholds, then missing values to
@@ -99,51 +104,111 @@ class Search:
             sums: int64 `[nodes]`, of the whole node.
             allowed: bool `[features]`, which features may split.
             scale: unit of the packed derivatives.
+            nodes: how many there are; those behind have no split.
         """
-        return Splits(*self._best(histogram, sums, allowed, scale.first, scale.second))
+        return Splits(
+            *self._best(histogram, sums, allowed, scale.first, scale.second, tf.constant(nodes))
+        )
 
     def _best_of_all(
-        self, histogram: Tensor, sums: Tensor, allowed: Tensor, first: Tensor, second: Tensor
+        self,
+        histogram: Tensor,
+        sums: Tensor,
+        allowed: Tensor,
+        first: Tensor,
+        second: Tensor,
+        nodes: Tensor,
     ) -> tuple[Tensor, ...]:
-        gain, *rest = self._by_feature(histogram, sums, Scale(first, second))
-        gain = tf.where(allowed[:, tf.newaxis], gain, tf.zeros_like(gain))
-        feature = tf.argmax(gain, axis=0, output_type=tf.int32)
-        best = tf.stack([feature, tf.range(gain.shape[1])], axis=1)
-        gain, threshold, missing_left, left = (tf.gather_nd(x, best) for x in (gain, *rest))
+        features, bins, room = histogram.shape
+        size = min(_NODES_AT_ONCE, room)
+
+        def look(i: Tensor, found: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+            part = tf.slice(histogram, [0, 0, i * size], [features, bins, size])
+            of_part = self._best_of_some(
+                part, tf.slice(sums, [i * size], [size]), allowed, Scale(first, second)
+            )
+            return i + 1, tuple(
+                xla.dynamic_update_slice(whole, new, [i * size])
+                for whole, new in zip(found, of_part, strict=True)
+            )
+
+        none = [tf.zeros([room], kind) for kind in _KINDS]
+        _, found = tf.while_loop(lambda i, _: i * size < nodes, look, (0, (*none, sums)))
+        return found
+
+    def _best_of_some(
+        self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale
+    ) -> tuple[Tensor, ...]:
+        missing = histogram[:, MISSING_BIN]
+        so_far = _cumulative(histogram)
+        gain, at, is_left = self._best_of_sides(so_far, missing, sums, allowed, scale)
         is_split = gain > 0.0
+        at = tf.where(is_split, at, 0)
+        feature, threshold, node = at // MISSING_BIN, at % MISSING_BIN, tf.range(sums.shape[0])
+        left = tf.gather_nd(so_far, tf.stack([feature, threshold, node], axis=1))
+        missing = tf.gather_nd(missing, tf.stack([feature, node], axis=1))
+        left = tf.where(is_left, left + missing, left)
+        (_, left_weight), (_, weight) = scale.unpack(left), scale.unpack(sums)
+        missing_left = tf.where(tf.equal(missing, 0), 2.0 * left_weight >= weight, is_left)
         left = tf.where(is_split, left, sums)
         return is_split, tf.cast(gain, tf.float32), feature, threshold, missing_left, left
 
-    def _by_feature(self, histogram: Tensor, sums: Tensor, scale: Scale) -> tuple[Tensor, ...]:
-        """Returns gain, threshold, missing_left and left sums, each `[features, nodes]`."""
-        by_bin = tf.transpose(histogram, [1, 0, 2])
-        missing = by_bin[MISSING_BIN]
+    def _best_of_sides(
+        self, so_far: Tensor, missing: Tensor, sums: Tensor, allowed: Tensor, scale: Scale
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns gain, place and whether missing values go left, each `[nodes]`.
+
+        The place is the feature times `MISSING_BIN`, plus the threshold.
+        """
+        features, bins, size = so_far.shape
+        places = tf.reshape(tf.range(features * bins), [features, bins, 1])
         own = self._regularization.gain(*scale.unpack(sums))
 
-        def look(i: Tensor, so_far: Tensor, best: tuple[Tensor, ...]) -> Any:
-            so_far += by_bin[i]
-            for is_left in (False, True):
-                left = so_far + missing if is_left else so_far
-                gain = self._evaluated(left, sums, own, scale)
-                is_better = gain > best[0]
-                new = (gain, tf.fill(gain.shape, i), tf.fill(gain.shape, is_left), left)
-                best = tuple(tf.where(is_better, n, b) for n, b in zip(new, best, strict=True))
-            return i + 1, so_far, best
+        def look(is_left: Tensor, best: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+            sent_left = tf.where(is_left > 0, missing, tf.zeros_like(missing))
+            gains = self._evaluated(so_far + sent_left[:, tf.newaxis], sums, own, scale)
+            gains = tf.where(allowed[:, tf.newaxis, tf.newaxis], gains, tf.zeros_like(gains))
+            gain = tf.reduce_max(gains, axis=[0, 1])
+            is_best = tf.equal(gains, gain)
+            place = tf.reduce_min(tf.where(is_best, places, features * bins), axis=[0, 1])
+            is_better = (gain > best[0]) | (tf.equal(gain, best[0]) & (place < best[1]))
+            new = (gain, place, tf.fill([size], is_left > 0))
+            return is_left + 1, tuple(
+                tf.where(is_better, n, b) for n, b in zip(new, best, strict=True)
+            )
 
-        shape = missing.shape
-        kinds = (tf.float64, tf.int32, tf.bool, tf.int64)
-        start = (0, tf.zeros(shape, tf.int64), tuple(tf.zeros(shape, kind) for kind in kinds))
-        _, _, best = tf.while_loop(lambda i, *_: i < BINS - 1, look, start)
-        gain, threshold, missing_left, left = best
-        (_, left_weight), (_, weight) = scale.unpack(left), scale.unpack(sums)
-        where_more = 2.0 * left_weight >= weight
-        return gain, threshold, tf.where(tf.equal(missing, 0), where_more, missing_left), left
+        # Without missing values both sides are one.
+        sides = 1 + tf.cast(tf.reduce_any(tf.not_equal(missing, 0)), tf.int32)
+        none = (
+            tf.zeros([size], tf.float64),
+            tf.fill([size], features * bins),
+            tf.zeros([size], bool),
+        )
+        _, best = tf.while_loop(lambda is_left, _: is_left < sides, look, (0, none))
+        return best
 
     def _evaluated(self, left: Tensor, sums: Tensor, own: Tensor, scale: Scale) -> Tensor:
-        """Returns the gain of sending `left` to the left; -1 where that is no split."""
+        """Returns the gain of sending `left` to the left; 0 where that is no split."""
         (gl, hl), (gr, hr) = scale.unpack(left), scale.unpack(sums - left)
         worth = self._regularization
         gain = worth.gain(gl, hl) + worth.gain(gr, hr) - own - worth.tree_complexity
         least = worth.min_node_weight
         is_split = (hl > 0.0) & (hr > 0.0) & (hl >= least) & (hr >= least)
-        return tf.where(is_split, gain, -tf.ones_like(gain))
+        return tf.where(is_split, gain, tf.zeros_like(gain))
+
+
+def _cumulative(histogram: Tensor) -> Tensor:
+    """Returns the sums up to each bin, int64 `[features, MISSING_BIN, nodes]`.
+
+    One bin after the other: XLA's own cumulative sum goes over all of them again and again.
+    """
+    features, _, nodes = histogram.shape
+
+    def add(i: Tensor, total: Tensor, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        total += tf.slice(histogram, [0, i, 0], [features, 1, nodes])
+        return i + 1, total, xla.dynamic_update_slice(found, total, [0, i, 0])
+
+    shapes = ([features, 1, nodes], [features, MISSING_BIN, nodes])
+    start = (0, *(tf.zeros(shape, tf.int64) for shape in shapes))
+    _, _, found = tf.while_loop(lambda i, *_: i < MISSING_BIN, add, start)
+    return found

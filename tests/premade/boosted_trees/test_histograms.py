@@ -1,4 +1,4 @@
-"""Histograms of chosen rows: those of `np.add.at`."""
+"""Histograms: those of `np.add.at`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,41 @@ import pytest
 import tensorflow as tf
 
 from premade.boosted_trees.histograms import BINS, Histograms
-from premade.boosted_trees.partition import BLOCK, Chosen
+from premade.boosted_trees.partition import BLOCK, node_words
 
-SLOTS = 4
+ROWS, SLOTS = 2 * BLOCK, 4
 
 
-# 40 features are more than one group; of 65, the last group repeats some of the one before.
-@pytest.mark.parametrize("features", [3, 40, 65])
-@pytest.mark.parametrize("count", [0, 100, BLOCK])
-def test_are_those_of_numpy(features, count):
+def histogram(bins, slots, sums, size):
+    expected = np.zeros((len(bins), BINS, size), np.int64)
+    for feature, row in enumerate(bins):
+        np.add.at(expected[feature], (row, slots), sums)
+    return expected
+
+
+@pytest.mark.parametrize("features", [1, 40])
+@pytest.mark.parametrize("threshold", [0, 100, 254])
+def test_are_those_of_numpy(features, threshold):
     rng = np.random.default_rng(features)
-    bins = rng.integers(0, BINS, (features, BLOCK)).astype(np.uint8)
-    rows, slots = np.zeros(2 * BLOCK, np.int32), np.zeros(2 * BLOCK, np.int32)
-    sums = np.zeros(2 * BLOCK, np.int64)
-    rows[:count] = np.sort(rng.choice(BLOCK, count, replace=False))
-    slots[:count] = rng.integers(0, SLOTS, count)
-    sums[:count] = rng.integers(-(2**40), 2**40, count)
-    expected = np.zeros((features, BINS, SLOTS), np.int64)
-    for feature in range(features):
-        where = (bins[feature][rows[:count]], slots[:count])
-        np.add.at(expected[feature], where, sums[:count])
-    chosen = Chosen(*(tf.constant(x) for x in (np.int32(count), rows, slots, sums)))
-    found = Histograms(features, SLOTS).of(tf.constant(bins), chosen)
+    bins = rng.integers(1, BINS - 1, (features, ROWS)).astype(np.uint8)
+    node = rng.integers(0, SLOTS, ROWS).astype(np.int32)
+    sums = rng.integers(-(2**40), 2**40, ROWS)
+    feature = np.arange(SLOTS) % features
+    goes_right = bins[feature[node], np.arange(ROWS)] > threshold
+    nobody, all_of_them = np.zeros(SLOTS, bool), np.ones(SLOTS, bool)
+    words = node_words(
+        tf.constant(feature, tf.int32),
+        tf.fill([SLOTS], threshold),
+        tf.constant(nobody),
+        tf.constant(all_of_them),
+        tf.constant(all_of_them),
+    )
+    histograms = Histograms(features, SLOTS)
+    child, found = histograms.of_small_children(
+        tf.constant(bins), tf.constant(node), tf.constant(sums), words
+    )
+    assert np.array_equal(child, 2 * node + goes_right)
+    expected = histogram(bins[:, goes_right], node[goes_right], sums[goes_right], SLOTS)
     assert np.array_equal(found, expected)
+    whole = histogram(bins, np.zeros_like(node), sums, 1)
+    assert np.array_equal(histograms.of_root(tf.constant(bins), tf.constant(sums)), whole)

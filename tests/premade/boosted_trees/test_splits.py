@@ -44,7 +44,7 @@ class Rows:
 
     def best(self, regularization, allowed=(True, True, True)):
         arrays = tf.constant(self.histogram()), tf.constant(self.sums()), tf.constant(allowed)
-        return Search(regularization).best(*arrays, SCALE)
+        return Search(regularization).best(*arrays, SCALE, NODES)
 
 
 @pytest.mark.parametrize(
