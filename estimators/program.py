@@ -233,7 +233,7 @@ class Program:
         """
         kept: list[tuple[EstimatorSpec, tuple[Hook, ...]]] = []
         requests = Requests(self._mode, may_create=False)
-        with self._serving(requests), body_summaries.silenced():
+        with self._serving(requests), body_summaries.silenced(), tracing.exporting():
             self._body(features, labels, requests, (), kept.append)
         return kept[0][0]
 

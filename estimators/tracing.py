@@ -41,6 +41,28 @@ _PER_RUN_KERAS_STATE = (
 )
 
 
+_exporting = contextvars.ContextVar("exporting", default=False)
+
+
+@contextlib.contextmanager
+def exporting() -> Iterator[None]:
+    """What is traced inside leaves the process: see `is_exporting`."""
+    token = _exporting.set(True)
+    try:
+        yield
+    finally:
+        _exporting.reset(token)
+
+
+def is_exporting() -> bool:
+    """Whether the body is traced for an export, and should be of plain operations only.
+
+    A body that has a faster way to say the same, by a compiler that not every server has, may take
+    it elsewhere.
+    """
+    return _exporting.get()
+
+
 def compiled(function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
     """Compiles a function; only once, if `signature` has the specs of its arguments."""
     made = tf.function(function, autograph=False, input_signature=signature)

@@ -16,7 +16,8 @@ What is below may not know what is above:
     table         the rows of a whole pass of input_fn, binned
     binning       from numbers and categories to bins
     tree_features from feature columns to numbers and categories
-    forest        trees as arrays, and what they predict
+    walk          what a forest predicts, compiled
+    forest        trees as arrays, and what they predict in plain operations
 """
 
 from premade.boosted_trees.estimator import BoostedTreesClassifier as BoostedTreesClassifier

@@ -8,14 +8,13 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from estimators import EstimatorSpec, Head, Hook, ModeKeys
+from estimators import EstimatorSpec, Head, Hook, ModeKeys, tracing
 from premade import replicas
-from premade.boosted_trees import sums
+from premade.boosted_trees import sums, walk
 from premade.boosted_trees.binning import MOST_BINS, NO_BOUNDARY, bins_of
 from premade.boosted_trees.derivatives import Loss
 from premade.boosted_trees.forest import MISSING, Forest, layout
 from premade.boosted_trees.grower import LevelGrower
-from premade.boosted_trees.partition import MISSING_BIN
 from premade.boosted_trees.table import BINS, BOUNDARIES, LABELS, WEIGHTS
 from premade.boosted_trees.tree_features import TreeFeatures
 
@@ -74,8 +73,7 @@ class TreesModelFn:
         if mode == ModeKeys.TRAIN:
             return self._training(features, forest, boundaries)
         numbers = self._features.numbers(features)
-        bins = bins_of(numbers, boundaries.read_value(), MISSING)
-        logits = _read(forest).logits(bins, width=1)
+        logits = _logits(_read(forest), numbers, boundaries.read_value())
         return self._head.create_estimator_spec(features, mode, logits, labels)
 
     def _training(
@@ -135,7 +133,7 @@ class _Cache:
         return tf.cond(
             tf.equal(self.trees, tf.shape(forest.feature)[0]),
             lambda: self.values.read_value(),
-            lambda: _logits_one_by_one(forest, bins),
+            lambda: walk.logits_of_bins(forest, bins, width=1)[0],
         )
 
     def add(self, before: Tensor, values: Tensor, trees: Tensor) -> None:
@@ -165,18 +163,11 @@ class _NewRowsHook(Hook):
             cache.forget()
 
 
-def _logits_one_by_one(forest: Forest, bins: Tensor) -> Tensor:
-    """Returns float32 `[rows]`, added in the order of the trees, as training does it."""
-    bins = tf.cast(bins, tf.int32)
-    bins = tf.where(tf.equal(bins, MISSING_BIN), MISSING, bins)
-
-    def add(i: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-        one = forest.part(i, i + 1)
-        return i + 1, logits + one.logits(bins, width=1)[:, 0]
-
-    start = (tf.constant(0), tf.zeros(tf.shape(bins)[1:]))
-    _, logits = tf.while_loop(lambda i, _: i < tf.shape(forest.feature)[0], add, start)
-    return logits
+def _logits(forest: Forest, numbers: Tensor, boundaries: Tensor) -> Tensor:
+    """Returns what a forest says of rows, float32 `[batch, 1]`."""
+    if tracing.is_exporting():
+        return forest.logits(bins_of(numbers, boundaries, MISSING), width=1)
+    return walk.logits_of_numbers(forest, numbers, boundaries, width=1)
 
 
 def _looker(loss: Loss) -> Any:

@@ -202,6 +202,10 @@ def test_the_export_answers_as_predict_does(config, tmp_path):
     answer = loaded.signatures["predict"](x=tf.constant(x[:20]))["logistic"]
     expected = [p["logistic"] for p in trees.predict(data(x[:20]))]
     np.testing.assert_allclose(answer, expected, rtol=1e-6)
+    graph = loaded.signatures["predict"].graph.as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    assert any("Gather" in node.op for node in nodes)
+    assert not any(node.attr["_XlaMustCompile"].b for node in nodes)
 
 
 @pytest.mark.parametrize("value", [2.0, np.nan], ids=["constant", "all missing"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from premade.boosted_trees import walk
 from premade.boosted_trees.forest import Forest, layout
 
 TREES, NODES = 4, 7
@@ -29,7 +30,7 @@ def made(width, by_category):
     return Forest(**arrays)
 
 
-def walk(forest, tree, row):
+def leaf_of(forest, tree, row):
     node = 0
     while (feature := forest.feature[tree, node]) >= 0:
         threshold, value = forest.threshold[tree, node], int(row[feature])
@@ -49,10 +50,19 @@ def test_leaves_and_logits_are_those_of_a_walk(width, by_category):
     forest = made(width, by_category)
     bins = np.random.default_rng(9).integers(-1, 255, (3, 200)).astype(np.int32)
     bins[:, :40] = -1
-    leaves = np.array([[walk(forest, t, row) for t in range(TREES)] for row in bins.T])
+    leaves = np.array([[leaf_of(forest, t, row) for t in range(TREES)] for row in bins.T])
     assert np.array_equal(forest.leaves(tf.constant(bins)), leaves)
     expected = np.zeros((200, 3))
     for tree in range(TREES):
         at = slice(None) if width == 3 else [forest.output[tree]]
         expected[:, at] += forest.value[tree, leaves[:, tree]]
     np.testing.assert_allclose(forest.logits(tf.constant(bins), 3), expected, atol=1e-5)
+    tensors = Forest(**{name: tf.constant(array) for name, array in forest.arrays().items()})
+    numbers = np.where(bins.T == -1, np.nan, bins.T).astype(np.float32)
+    boundaries = tf.constant([np.arange(254) + 0.5] * 3, tf.float32)
+    compiled = walk.logits_of_numbers(tensors, tf.constant(numbers), boundaries, 3)
+    np.testing.assert_allclose(compiled, expected, atol=1e-5)
+    table = np.zeros((3, 1024), np.uint8)
+    table[:, :200] = bins.astype(np.uint8)  # -1 is 255, the bin of missing values in a table
+    compiled = walk.logits_of_bins(tensors, tf.constant(table), 3)[:, :200]
+    np.testing.assert_allclose(tf.transpose(compiled), expected, atol=1e-5)

@@ -1,0 +1,198 @@
+"""What a forest predicts, compiled: many times faster than its plain operations.
+
+Rows go down the trees in blocks that stay in the cache, tree after tree. All that is to be known of
+a node is in one number of 64 bits, so that a level is two look-ups for each row: of its node, and
+of its bin.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
+
+from premade.boosted_trees.binning import MOST_BINS, found_bins
+from premade.boosted_trees.forest import LEAF, WORDS, Forest
+
+Tensor = Any
+
+_BLOCK = 1024
+_CAPACITY = 64
+"""Programs are made for numbers of trees that are this times a power of two."""
+
+_THRESHOLD = (1 << 8) - 1
+_MISSING_LEFT, _BY_CATEGORY, _IS_LEAF = 1 << 8, 1 << 9, 1 << 10
+_LOW = (1 << 11) - 1
+_FEATURE_BITS, _FEATURE = 11, (1 << 24) - 1
+_LEFT_BITS = 35
+
+
+def logits_of_numbers(forest: Forest, numbers: Tensor, boundaries: Tensor, width: int) -> Tensor:
+    """Returns what the forest says of rows, float32 `[batch, width]`.
+
+    Args:
+        forest: of tensors.
+        numbers: float32 `[batch, features]`; NaN where there is none.
+        boundaries: float32 `[features, MOST_BINS - 1]`; see `binning.table_of`.
+        width: number of logits.
+    """
+    batch, features = tf.shape(numbers)[0], numbers.shape[1]
+    blocks = -(-batch // _BLOCK)
+    padded = tf.pad(numbers, [[0, blocks * _BLOCK - batch], [0, 0]])
+    of_forest = _packed(forest)
+
+    def look(block: Tensor) -> Tensor:
+        return _of_numbers(block, boundaries, *of_forest, width=width)
+
+    found = tf.map_fn(
+        look,
+        tf.reshape(padded, [-1, _BLOCK, features]),
+        fn_output_signature=tf.TensorSpec([width, _BLOCK], tf.float32),
+    )
+    return tf.reshape(tf.transpose(found, [0, 2, 1]), [-1, width])[:batch]
+
+
+def logits_of_bins(forest: Forest, bins: Tensor, width: int) -> Tensor:
+    """Returns what the forest says of rows of a table, float32 `[width, rows]`.
+
+    The trees are added one after the other, as training adds them.
+
+    Args:
+        forest: of tensors.
+        bins: uint8 `[features, rows]`, a whole number of blocks.
+        width: number of logits.
+    """
+    return _of_bins(bins, *_packed(forest), width=width)
+
+
+def _packed(forest: Forest) -> tuple[Tensor, ...]:
+    """Returns the number of trees, and arrays with room for more.
+
+    Words of the nodes, int64 `[room, nodes]`; values, `[room, width, nodes]`; outputs and sets.
+    """
+    trees, nodes = tf.unstack(tf.shape(forest.feature))
+    spare = _spare(trees)
+    is_split = tf.not_equal(forest.feature, LEAF)
+    by_category = is_split & (forest.threshold < 0)
+    # No bin is above the threshold of a leaf, whose left child is itself.
+    threshold = tf.where(is_split & ~by_category, forest.threshold, _THRESHOLD)
+    left = tf.where(is_split, forest.left, tf.range(nodes))
+    word = tf.bitwise.left_shift(tf.cast(left, tf.int64), tf.constant(_LEFT_BITS, tf.int64))
+    word += tf.bitwise.left_shift(
+        tf.cast(tf.maximum(forest.feature, 0), tf.int64), tf.constant(_FEATURE_BITS, tf.int64)
+    )
+    word += tf.cast(threshold, tf.int64)
+    flags = (
+        (forest.missing_left, _MISSING_LEFT),
+        (by_category, _BY_CATEGORY),
+        (~is_split, _IS_LEAF),
+    )
+    word += tf.add_n([tf.cast(flag, tf.int64) * bit for flag, bit in flags])
+    values = tf.transpose(forest.value, [0, 2, 1])
+    arrays = (word, values, forest.output, forest.left_bins)
+    return trees, *(_padded(array, spare) for array in arrays)
+
+
+def _spare(trees: Tensor) -> Tensor:
+    """Returns how many trees a forest lacks to fill its room."""
+    shares = tf.maximum(tf.cast(trees, tf.float64) / _CAPACITY, 1.0)
+    doublings = tf.math.ceil(tf.math.log(shares) / tf.math.log(tf.constant(2.0, tf.float64)))
+    return _CAPACITY * tf.cast(tf.round(2.0**doublings), tf.int32) - trees
+
+
+def _padded(array: Tensor, spare: Tensor) -> Tensor:
+    return tf.pad(array, [[0, spare]] + [[0, 0]] * (len(array.shape) - 1))
+
+
+@functools.partial(tf.function, jit_compile=True, autograph=False)
+def _of_numbers(numbers: Tensor, boundaries: Tensor, *of_forest: Tensor, width: int) -> Tensor:
+    return _of_block(found_bins(numbers, boundaries), *of_forest, width=width)
+
+
+@functools.partial(tf.function, jit_compile=True, autograph=False)
+def _of_bins(bins: Tensor, *of_forest: Tensor, width: int) -> Tensor:
+    features, rows = bins.shape
+
+    def block(i: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
+        part = tf.slice(bins, [0, i * _BLOCK], [features, _BLOCK])
+        logits = _of_block(part, *of_forest, width=width)
+        return i + 1, xla.dynamic_update_slice(found, logits, [0, i * _BLOCK])
+
+    start = (0, tf.zeros([width, rows]))
+    _, found = tf.while_loop(lambda i, _: i * _BLOCK < rows, block, start)
+    return found
+
+
+def _of_block(
+    bins: Tensor,
+    trees: Tensor,
+    words: Tensor,
+    values: Tensor,
+    outputs: Tensor,
+    sets: Tensor,
+    *,
+    width: int,
+) -> Tensor:
+    """Returns float32 `[width, _BLOCK]`."""
+
+    def add(i: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        of_sets = tf.gather(sets, i) if sets.shape[2] else None
+        leaf = _leaf(bins, tf.gather(words, i), of_sets)
+        added = tf.gather(tf.gather(values, i), leaf, axis=1)
+        if values.shape[1] == width:
+            return i + 1, logits + added
+        output = tf.gather(outputs, i)
+        row = tf.slice(logits, [output, 0], [1, _BLOCK]) + added
+        return i + 1, xla.dynamic_update_slice(logits, row, [output, 0])
+
+    start = (0, tf.zeros([width, _BLOCK]))
+    _, logits = tf.while_loop(lambda i, _: i < trees, add, start)
+    return logits
+
+
+def _leaf(bins: Tensor, words: Tensor, sets: Tensor | None) -> Tensor:
+    """Returns the leaf of each row in one tree, int32 `[_BLOCK]`.
+
+    Args:
+        bins: uint8 `[features, _BLOCK]`.
+        words: int64 `[nodes]`.
+        sets: int32 `[nodes, WORDS]`, of the bins that go left, or None.
+    """
+    flat, rows = tf.reshape(bins, [-1]), tf.range(_BLOCK)
+
+    def is_on_the_way(_: Tensor, word: Tensor) -> Tensor:
+        return tf.reduce_any(tf.not_equal(tf.bitwise.bitwise_and(word, _IS_LEAF), _IS_LEAF))
+
+    def descend(node: Tensor, word: Tensor) -> tuple[Tensor, Tensor]:
+        feature = tf.cast(_field(word, _FEATURE_BITS, _FEATURE), tf.int32)
+        low = tf.cast(_field(word, 0, _LOW), tf.int32)
+        bin_of_row = tf.cast(tf.gather(flat, feature * _BLOCK + rows), tf.int32)
+        goes_right = bin_of_row > tf.bitwise.bitwise_and(low, _THRESHOLD)
+        if sets is not None:
+            is_in = _is_in(sets, node, bin_of_row)
+            goes_right = tf.where(_has(low, _BY_CATEGORY), ~is_in, goes_right)
+        is_missing = tf.equal(bin_of_row, MOST_BINS)
+        goes_right &= ~(is_missing & _has(low, _MISSING_LEFT))
+        left = tf.cast(tf.bitwise.right_shift(word, tf.constant(_LEFT_BITS, tf.int64)), tf.int32)
+        child = left + tf.cast(goes_right, tf.int32)
+        return child, tf.gather(words, child)
+
+    start = (tf.zeros([_BLOCK], tf.int32), tf.fill([_BLOCK], words[0]))
+    leaf, _ = tf.while_loop(is_on_the_way, descend, start)
+    return leaf
+
+
+def _is_in(sets: Tensor, node: Tensor, bin_of_row: Tensor) -> Tensor:
+    words = tf.gather(tf.reshape(sets, [-1]), node * WORDS + bin_of_row // 32)
+    return tf.equal(tf.bitwise.bitwise_and(tf.bitwise.right_shift(words, bin_of_row % 32), 1), 1)
+
+
+def _field(word: Tensor, bits: int, mask: int) -> Tensor:
+    shifted = tf.bitwise.right_shift(word, tf.constant(bits, tf.int64))
+    return tf.bitwise.bitwise_and(shifted, tf.constant(mask, tf.int64))
+
+
+def _has(low: Tensor, flag: int) -> Tensor:
+    return tf.not_equal(tf.bitwise.bitwise_and(low, flag), 0)
