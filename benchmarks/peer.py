@@ -70,3 +70,4 @@ BOOSTED_TREES = Peer(
     "boosted_trees",
     ("xgboost-cpu==3.2.0", "lightgbm==4.7.0", "scikit-learn==1.9.1", "ydf==0.16.1"),
 )
+PLOTS = Peer("plots", ("matplotlib==3.11.2",))

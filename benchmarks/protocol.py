@@ -30,9 +30,17 @@ class Worker:
         module: the module to run; it must call `serve`.
         arguments: its command line.
         log: where its standard error goes, as for `subprocess.Popen`.
+        environment: of the process, beside that of this one.
     """
 
-    def __init__(self, python: str, module: str, arguments: Sequence[str], log: int | None) -> None:
+    def __init__(
+        self,
+        python: str,
+        module: str,
+        arguments: Sequence[str],
+        log: int | None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._module = module
         self._process = subprocess.Popen(
             [python, "-m", module, *arguments],
@@ -40,7 +48,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ},
+            env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, **(environment or {})},
         )
 
     def ask(self, call: str, **arguments: Any) -> Answer:
