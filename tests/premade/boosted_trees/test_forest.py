@@ -58,11 +58,14 @@ def test_leaves_and_logits_are_those_of_a_walk(width, by_category):
         expected[:, at] += forest.value[tree, leaves[:, tree]]
     np.testing.assert_allclose(forest.logits(tf.constant(bins), 3), expected, atol=1e-5)
     tensors = Forest(**{name: tf.constant(array) for name, array in forest.arrays().items()})
-    numbers = np.where(bins.T == -1, np.nan, bins.T).astype(np.float32)
-    boundaries = tf.constant([np.arange(254) + 0.5] * 3, tf.float32)
-    compiled = walk.logits_of_numbers(tensors, tf.constant(numbers), boundaries, 3)
-    np.testing.assert_allclose(compiled, expected, atol=1e-5)
-    table = np.zeros((3, 1024), np.uint8)
-    table[:, :200] = bins.astype(np.uint8)  # -1 is 255, the bin of missing values in a table
-    compiled = walk.logits_of_bins(tensors, tf.constant(table), 3)[:, :200]
-    np.testing.assert_allclose(tf.transpose(compiled), expected, atol=1e-5)
+    # With many features the word of a node has 64 bits.
+    for features in (3, 600):
+        numbers = np.zeros([200, features], np.float32)
+        numbers[:, :3] = np.where(bins.T == -1, np.nan, bins.T)
+        boundaries = tf.constant([np.arange(254) + 0.5] * features, tf.float32)
+        compiled = walk.logits_of_numbers(tensors, tf.constant(numbers), boundaries, 3)
+        np.testing.assert_allclose(compiled, expected, atol=1e-5)
+        table = np.zeros((features, 1024), np.uint8)
+        table[:3, :200] = bins.astype(np.uint8)  # -1 is 255, the bin of missing values in a table
+        compiled = walk.logits_of_bins(tensors, tf.constant(table), 3)[:, :200]
+        np.testing.assert_allclose(tf.transpose(compiled), expected, atol=1e-5)
