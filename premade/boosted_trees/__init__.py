@@ -1,6 +1,6 @@
 """Gradient boosted trees: forests grown from histograms of binned features.
 
-Not in `premade` itself yet: numbers only, one logit, one replica.
+Not in `premade` itself yet: one logit, one replica.
 
 What is below may not know what is above:
 
@@ -8,14 +8,17 @@ What is below may not know what is above:
     settings      their arguments, and `options`, which tf.estimator did not have
     model_fn      one tree per step in training; predictions in the other modes
     grower        one tree: level by level, or leaf by leaf
+    category_splits  the same where categories are split, many against many
     splits        the best split of each node, out of its histogram
     histograms    sums of derivatives by node, feature and bin
     partition     which rows go to which child
     sums          derivatives as integers, whose sums do not depend on the order of the rows
     derivatives   of losses, by the logit
     table         the rows of a whole pass of input_fn, binned
-    binning       from numbers and categories to bins
+    binning       from numbers to bins
+    categories    from categories to bins
     tree_features from feature columns to numbers and categories
+    column_readers  what is read of each kind of column
     walk          what a forest predicts, compiled
     forest        trees as arrays, and what they predict in plain operations
 """

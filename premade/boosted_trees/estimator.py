@@ -13,12 +13,13 @@ import tensorflow as tf
 from estimators import Estimator, Head, RegressionHead, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade.boosted_trees import derivatives
+from premade.boosted_trees.category_splits import CategorySearch
 from premade.boosted_trees.forest import Forest, layout
 from premade.boosted_trees.grower import LevelGrower
 from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
 from premade.boosted_trees.options import TreeOptions
 from premade.boosted_trees.settings import Settings
-from premade.boosted_trees.splits import Regularization
+from premade.boosted_trees.splits import Regularization, Search
 from premade.boosted_trees.table import BOUNDARIES, TableMaker
 from premade.boosted_trees.tree_features import TreeFeatures
 from premade.linear import class_head
@@ -51,12 +52,17 @@ class BoostedTrees(Estimator):
         features = TreeFeatures(feature_columns)
         loss = derivatives.of_head(head)
         grower = LevelGrower(
-            len(features.all), settings.max_depth, settings.learning_rate, settings.regularization
+            len(features.all),
+            settings.max_depth,
+            settings.learning_rate,
+            settings.regularization,
+            _search(features, settings),
         )
         model_fn = TreesModelFn(head, features, loss, grower, settings.n_trees)
         super().__init__(model_fn, model_dir, config, gather_fn=self._gathered)
         self.head = head
         self._features = features
+        self._max_bins = settings.options.max_bins
         _check_one_replica(self.config)
 
     def forest(self) -> Forest:
@@ -75,6 +81,7 @@ class BoostedTrees(Estimator):
             self._known_boundaries,
             shards=_threads(),
             seed=self.config.tf_random_seed or 0,
+            max_bins=self._max_bins,
         )
         return maker(dataset)
 
@@ -94,7 +101,12 @@ class BoostedTreesEstimator(BoostedTrees):
 
     Args:
         feature_columns: `numeric_column`s, whose bins are found in the data, NaN being a missing
-            value, which learns its side at each split; and `bucketized_column`s.
+            value, which learns its side at each split; `bucketized_column`s; categorical columns of
+            one category per row, which are split many against many; and `indicator_column`s, of
+            which each category is a number. Of many categories the most frequent have bins of
+            their own, 253 of them, and the others share one. One that training did not see goes
+            where those do; if there are none, as one that is missing or not in the vocabulary:
+            where missing values go.
         n_batches_per_layer: None.
         head: a `BinaryClassHead`, or a `RegressionHead` of one number.
         model_dir: see `Estimator`.
@@ -293,6 +305,13 @@ class BoostedTreesRegressor(BoostedTrees):
             ),
             config,
         )
+
+
+def _search(features: TreeFeatures, settings: Settings) -> Search | CategorySearch:
+    search = Search(settings.regularization)
+    if not features.categorical:
+        return search
+    return CategorySearch(search, features.all, settings.options.category_smoothing)
 
 
 def _targets(head: Any, features: Any, labels: Any) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from typing import Any, final
 import tensorflow as tf
 
 from premade import replicas
+from premade.boosted_trees.category_splits import CategorySearch, without_missing
 from premade.boosted_trees.forest import LEAF, Forest
 from premade.boosted_trees.histograms import Histograms
 from premade.boosted_trees.partition import descend, node_words
@@ -46,15 +47,21 @@ class LevelGrower:
         depth: levels of splits at the most.
         learning_rate: leaves are multiplied by it.
         regularization: see there.
+        search: looks for splits; None if all features are numbers.
     """
 
     def __init__(
-        self, features: int, depth: int, learning_rate: float, regularization: Regularization
+        self,
+        features: int,
+        depth: int,
+        learning_rate: float,
+        regularization: Regularization,
+        search: Search | CategorySearch | None = None,
     ) -> None:
         self._depth = depth
         self._learning_rate = learning_rate
         self._regularization = regularization
-        self._search = Search(regularization)
+        self._search = search or Search(regularization)
         self._most_nodes = 2 ** (depth - 1)
         self._histograms = Histograms(features, max(1, self._most_nodes // 2))
         self._children = tf.function(_children, jit_compile=True, autograph=False)
@@ -85,19 +92,19 @@ class LevelGrower:
             splits = self._search.best(histogram, of_nodes, allowed, scale, 2**level)
             levels.append((splits, of_nodes))
             small_right = self._small_right(splits, of_nodes, scale)
-            words = _words(splits, small_right)
+            tests = _words(splits, small_right), splits.left_bins
             of_children = self._of_children(splits, of_nodes)
             if level + 1 == self._depth:
                 break
             moved = [
-                self._histograms.of_small_children(*each, words)
+                self._histograms.of_small_children(*each, *tests)
                 for each in zip(shards, nodes, sums, strict=True)
             ]
             nodes = [node for node, _ in moved]
             small = _total([of_shard for _, of_shard in moved])
             histogram = self._children(histogram, small, small_right, splits.is_split)
             of_nodes = of_children[: self._most_nodes]
-        nodes = [descend(bins, node, words) for bins, node in zip(shards, nodes, strict=True)]
+        nodes = [descend(bins, node, *tests) for bins, node in zip(shards, nodes, strict=True)]
         return self._grown(levels, of_children, nodes, scale)
 
     def _padded(self, histogram: Tensor) -> Tensor:
@@ -136,7 +143,9 @@ class LevelGrower:
             value=values[tf.newaxis, :, tf.newaxis],
             cover=tf.cast(h, tf.float32)[tf.newaxis],
             output=tf.zeros([1], tf.int32),
-            left_bins=tf.zeros([1, tf.size(values), 0], tf.int32),
+            left_bins=tf.pad(
+                tf.concat([part["left_bins"] for part in parts], axis=0), [[0, leaves], [0, 0]]
+            )[tf.newaxis],
         )
         return Grown(tree, nodes, values[leaves - 1 :])
 
@@ -147,12 +156,16 @@ def _total(of_shards: Sequence[Tensor]) -> Tensor:
 
 def _words(splits: Splits, small_right: Tensor) -> Tensor:
     return node_words(
-        splits.feature, splits.threshold, splits.missing_left, splits.is_split, small_right
+        splits.feature,
+        tf.maximum(splits.threshold, 0),
+        splits.missing_left,
+        splits.is_split,
+        small_right,
     )
 
 
 def _level(splits: Splits, size: int) -> dict[str, Tensor]:
-    """Returns the arrays of `_AT_LEAVES` for the nodes of a level, `[size]`."""
+    """Returns the arrays of `_AT_LEAVES` and `left_bins` for the nodes of a level."""
     found = {
         "feature": splits.feature[:size],
         "threshold": splits.threshold[:size],
@@ -161,10 +174,13 @@ def _level(splits: Splits, size: int) -> dict[str, Tensor]:
         "gain": splits.gain[:size],
     }
     is_split = splits.is_split[:size]
-    return {
+    at_leaves = {
         name: tf.where(is_split, array, tf.constant(_AT_LEAVES[name], array.dtype))
         for name, array in found.items()
     }
+    is_set = found["threshold"] < 0
+    left_bins = tf.where(is_set[:, tf.newaxis], without_missing(splits.left_bins[:size]), 0)
+    return {**at_leaves, "left_bins": left_bins}
 
 
 def _children(histogram: Tensor, small: Tensor, small_right: Tensor, is_split: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class Histograms:
         return self._of_root(bins, sums)
 
     def of_small_children(
-        self, bins: Tensor, node: Tensor, sums: Tensor, words: Tensor
+        self, bins: Tensor, node: Tensor, sums: Tensor, words: Tensor, left_bins: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Sends rows to the children of their nodes, and adds up those of the smaller ones.
 
@@ -59,12 +59,13 @@ class Histograms:
             node: int32 `[rows]`, counted from 0 in each level.
             sums: int64 `[rows]`, packed.
             words: see `node_words`.
+            left_bins: see `descend`.
 
         Returns:
             int32 `[rows]`, the child of each row; and int64 `[features, BINS, slots]`, packed, by
             the node that the rows come from.
         """
-        return self._of_small(bins, node, sums, words)
+        return self._of_small(bins, node, sums, words, left_bins)
 
     def _root(self, bins: Tensor, sums: Tensor) -> Tensor:
         def block(i: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,10 +82,12 @@ class Histograms:
         _, found = tf.while_loop(lambda i, _: i < bins.shape[1] // BLOCK, block, (0, zeros))
         return tf.reshape(found, [self.features, BINS, 1])
 
-    def _small(self, bins: Tensor, node: Tensor, sums: Tensor, words: Tensor) -> Any:
+    def _small(
+        self, bins: Tensor, node: Tensor, sums: Tensor, words: Tensor, left_bins: Tensor
+    ) -> Any:
         flat, length = tf.reshape(bins, [-1]), bins.shape[1]
         size = BINS * self.slots
-        rows = moved(bins, node, words)
+        rows = moved(bins, node, words, left_bins)
 
         def block(i: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
             at = tf.slice(rows.small, [i * BLOCK], [BLOCK])

@@ -64,7 +64,7 @@ class TreesModelFn:
         """Returns what a `model_fn` answers."""
         forest = {
             name: _grown_variable(f"{SCOPE}/{name}", dtype, shape)
-            for name, (dtype, shape) in layout(self._grower.nodes, 1).items()
+            for name, (dtype, shape) in self._layout().items()
         }
         shape = [len(self._features.all), MOST_BINS - 1]
         boundaries = tf.Variable(
@@ -73,8 +73,22 @@ class TreesModelFn:
         if mode == ModeKeys.TRAIN:
             return self._training(features, forest, boundaries)
         numbers = self._features.numbers(features)
-        logits = _logits(_read(forest), numbers, boundaries.read_value())
+        logits = self._logits(_read(forest), numbers, boundaries.read_value())
         return self._head.create_estimator_spec(features, mode, logits, labels)
+
+    def _layout(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
+        by_category = bool(self._features.categorical)
+        return layout(self._grower.nodes, 1, by_category=by_category)
+
+    def _logits(self, forest: Forest, numbers: Tensor, boundaries: Tensor) -> Tensor:
+        """Returns what a forest says of rows, float32 `[batch, 1]`."""
+        by_category = self._features.by_category if self._features.categorical else None
+        if not tracing.is_exporting():
+            return walk.logits_of_numbers(forest, numbers, boundaries, 1, by_category)
+        bins = bins_of(numbers, boundaries, MISSING)
+        if by_category is not None:
+            bins = by_category(bins, numbers, boundaries, MISSING)
+        return forest.logits(bins, width=1)
 
     def _training(
         self, table: Mapping[str, Any], forest: Mapping[str, Variable], boundaries: Variable
@@ -161,13 +175,6 @@ class _NewRowsHook(Hook):
         """Forgets."""
         for cache in self._caches:
             cache.forget()
-
-
-def _logits(forest: Forest, numbers: Tensor, boundaries: Tensor) -> Tensor:
-    """Returns what a forest says of rows, float32 `[batch, 1]`."""
-    if tracing.is_exporting():
-        return forest.logits(bins_of(numbers, boundaries, MISSING), width=1)
-    return walk.logits_of_numbers(forest, numbers, boundaries, width=1)
 
 
 def _looker(loss: Loss) -> Any:

@@ -46,20 +46,21 @@ def node_words(
 
 
 @tf.function(jit_compile=True, autograph=False)
-def descend(bins: Tensor, node: Tensor, words: Tensor) -> Tensor:
+def descend(bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor) -> Tensor:
     """Sends rows to the children of their nodes.
 
     Args:
         bins: uint8 `[features, rows]`.
         node: int32 `[rows]`, counted from 0 in each level.
         words: see `node_words`.
+        left_bins: int32 `[nodes, words]`, see `Splits`; if there are words, they say it all.
 
     Returns:
         int32 `[rows]`: the children of node i are 2 i and 2 i + 1.
     """
 
     def block(start: Tensor, child: Tensor) -> tuple[Tensor]:
-        of_block, _ = _moved(bins, node, words, start)
+        of_block, _ = _moved(bins, node, words, left_bins, start)
         return (_put(child, of_block, start),)
 
     (child,) = _for_each_block(node.shape[0], block, (tf.zeros_like(node),))
@@ -83,7 +84,7 @@ class Moved:
     count: Tensor
 
 
-def moved(bins: Tensor, node: Tensor, words: Tensor) -> Moved:
+def moved(bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor) -> Moved:
     """Does what `descend` does, and brings the rows of the smaller children together.
 
     Called inside of a compiled function. In three loops over the blocks, not in one: where the body
@@ -93,7 +94,7 @@ def moved(bins: Tensor, node: Tensor, words: Tensor) -> Moved:
     rows = node.shape[0]
 
     def flag(start: Tensor, child: Tensor, is_small: Tensor) -> tuple[Tensor, Tensor]:
-        of_block, is_small_of_block = _moved(bins, node, words, start)
+        of_block, is_small_of_block = _moved(bins, node, words, left_bins, start)
         return _put(child, of_block, start), _put(is_small, is_small_of_block, start)
 
     def count(start: Tensor, counted: Tensor) -> tuple[Tensor]:
@@ -125,24 +126,37 @@ def _for_each_block(rows: int, body: Any, start: tuple[Tensor, ...]) -> Any:
     return state
 
 
-def _moved(bins: Tensor, node: Tensor, words: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+def _moved(
+    bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor, start: Tensor
+) -> tuple[Tensor, Tensor]:
     """Returns the child of each row of a block, and whether that is the smaller one of a split."""
     parent = tf.slice(node, [start], [BLOCK])
     word = tf.gather(words, parent)
-    goes_right = _goes_right(bins, start, word)
+    goes_right = _goes_right(bins, start, parent, word, left_bins)
     is_small = _has(word, _IS_SPLIT) & tf.equal(goes_right, _has(word, _SMALL_IS_RIGHT))
     return 2 * parent + tf.cast(goes_right, tf.int32), is_small
 
 
-def _goes_right(bins: Tensor, start: Tensor, word: Tensor) -> Tensor:
-    """Returns bool `[BLOCK]`, for the rows of a block and the words of their nodes."""
+def _goes_right(
+    bins: Tensor, start: Tensor, node: Tensor, word: Tensor, left_bins: Tensor
+) -> Tensor:
+    """Returns bool `[BLOCK]`, for the rows of a block, their nodes and the words of these."""
     feature = tf.bitwise.right_shift(word, _FEATURE_BITS)
     at = feature * bins.shape[1] + start + tf.range(BLOCK)
     bin_of_row = tf.cast(tf.gather(tf.reshape(bins, [-1]), at), tf.int32)
+    if left_bins.shape[1]:
+        return ~_is_in(left_bins, node, bin_of_row)
     is_above = bin_of_row > tf.bitwise.bitwise_and(word, _THRESHOLD)
     is_missing = tf.equal(bin_of_row, MISSING_BIN)
     goes_right = tf.where(is_missing, ~_has(word, _MISSING_LEFT), is_above)
     return goes_right & _has(word, _IS_SPLIT)
+
+
+def _is_in(sets: Tensor, node: Tensor, bin_of_row: Tensor) -> Tensor:
+    at = node * sets.shape[1] + tf.bitwise.right_shift(bin_of_row, 5)
+    word = tf.gather(tf.reshape(sets, [-1]), at)
+    bit = tf.bitwise.right_shift(word, tf.bitwise.bitwise_and(bin_of_row, 31))
+    return _has(bit, 1)
 
 
 def _has(word: Tensor, flag: int) -> Tensor:

@@ -69,6 +69,9 @@ class Splits:
         threshold: int32 `[nodes]`.
         missing_left: bool `[nodes]`.
         left_sums: int64 `[nodes]`, packed derivatives of the rows that go left.
+        left_bins: int32 `[nodes, words]`, bits of the bins that go left, that of missing values
+            among them; no words where no feature is categorical. Splits of categories have the
+            threshold -1.
     """
 
     is_split: Tensor
@@ -77,6 +80,7 @@ class Splits:
     threshold: Tensor
     missing_left: Tensor
     left_sums: Tensor
+    left_bins: Tensor
 
 
 @final
@@ -106,9 +110,8 @@ class Search:
             scale: unit of the packed derivatives.
             nodes: how many there are; those behind have no split.
         """
-        return Splits(
-            *self._best(histogram, sums, allowed, scale.first, scale.second, tf.constant(nodes))
-        )
+        found = self._best(histogram, sums, allowed, scale.first, scale.second, tf.constant(nodes))
+        return Splits(*(*found, tf.zeros([sums.shape[0], 0], tf.int32)))
 
     def _best_of_all(
         self,

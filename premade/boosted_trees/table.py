@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from estimators.loops import op_errors_named
-from premade.boosted_trees import binning
-from premade.boosted_trees.partition import BLOCK
+from premade.boosted_trees import binning, categories
+from premade.boosted_trees.column_readers import TreeFeature
+from premade.boosted_trees.partition import BLOCK, MISSING_BIN
 from premade.boosted_trees.tree_features import TreeFeatures
 
 Tensor = Any
@@ -36,6 +37,7 @@ class TableMaker:
         shards: parts of the rows, one for each thread; there are more if the numbers of a part
             could not be counted in 32 bits.
         seed: of the sample in which bins are found.
+        max_bins: bins of a feature at the most, without that of missing values.
     """
 
     features: TreeFeatures
@@ -43,6 +45,7 @@ class TableMaker:
     known_boundaries: Callable[[], Array | None]
     shards: int
     seed: int
+    max_bins: int = binning.MOST_BINS
 
     def __call__(self, dataset: Any) -> Any:
         """Returns the table as an endless dataset.
@@ -60,7 +63,7 @@ class TableMaker:
         if boundaries is None:
             boundaries = self._boundaries(numbers)
         table = tf.constant(boundaries)
-        bins = np.concatenate([binning.table_bins(x, table).numpy() for x in numbers], axis=1)
+        bins = np.concatenate([self._bins(x, table) for x in numbers], axis=1)
         rows = bins.shape[1]
         blocks = -(-rows // BLOCK)
         most = max(1, _MOST_NUMBERS // (len(bins) * BLOCK))
@@ -111,12 +114,26 @@ class TableMaker:
         chosen = zip(numbers, np.split(is_chosen, ends[:-1]), strict=True)
         by_feature = np.concatenate([part[mask] for part, mask in chosen]).T.copy()
         found = [
-            binning.boundaries_of(values)
-            if feature.boundaries is None
-            else np.asarray(feature.boundaries, np.float32)
-            for feature, values in zip(self.features.all, by_feature, strict=True)
+            self._boundaries_of(feature, values)
+            if feature.categories is None
+            else self._listed(numbers, i, feature.categories)
+            for i, (feature, values) in enumerate(zip(self.features.all, by_feature, strict=True))
         ]
         return binning.table_of(found)
+
+    def _boundaries_of(self, feature: TreeFeature, values: Array) -> Array:
+        if feature.boundaries is not None:
+            return np.asarray(feature.boundaries, np.float32)
+        return binning.boundaries_of(values, self.max_bins)
+
+    def _listed(self, numbers: Sequence[Array], index: int, count: int) -> Array:
+        counts = sum(categories.counts_of(part[:, index], count) for part in numbers)
+        return categories.listed(np.asarray(counts), self.max_bins)
+
+    def _bins(self, numbers: Array, boundaries: Tensor) -> Array:
+        bins = binning.table_bins(numbers, boundaries)
+        found: Array = self.features.by_category(bins, numbers, boundaries, MISSING_BIN).numpy()
+        return found
 
 
 def _part(column: Array, start: int, size: int) -> Array:

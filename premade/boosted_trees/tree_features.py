@@ -1,8 +1,7 @@
-"""From feature columns to the numbers that trees split."""
+"""From feature columns to the numbers and categories that trees split."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
@@ -10,36 +9,22 @@ import tensorflow as tf
 
 import feature_columns as fc
 from feature_columns import column_lists
-from feature_columns.bucketized import BucketizedColumn
-from feature_columns.numeric import NumericColumn
-from premade.boosted_trees.binning import MOST_BINS
+from premade.boosted_trees.categories import bins_of_ids
+from premade.boosted_trees.column_readers import TreeFeature as TreeFeature
+from premade.boosted_trees.column_readers import reader_of
 from premade.columns import check_named, checked_columns
 
 Tensor = Any
 
 
 @final
-@dataclasses.dataclass(frozen=True)
-class TreeFeature:
-    """One number of each row.
-
-    Attributes:
-        column: name of the column that it belongs to.
-        index: which number of the column it is.
-        boundaries: of its bins, where the column says them.
-    """
-
-    column: str
-    index: int
-    boundaries: tuple[float, ...] | None = None
-
-
-@final
 class TreeFeatures:
-    """The numbers of some columns, in the order of the columns' names.
+    """The numbers and the categories of some columns, in the order of the columns' names.
 
     Args:
-        columns: numeric columns, whose bins are found in the data, and bucketized ones.
+        columns: numeric columns, whose bins are found in the data, and bucketized ones; categorical
+            columns, of which a row has one category; and indicator columns, a number for each
+            category.
 
     Raises:
         ValueError: a column is of another kind, or two have one name.
@@ -54,45 +39,47 @@ class TreeFeatures:
 
     def __init__(self, columns: Iterable[Any]) -> None:
         named = column_lists.normalise(checked_columns(columns, "feature_columns"))
-        self._sources = [_source(column) for column in named]
-        self._transform = fc.Transform(self._sources)
-        self.all = tuple(
-            TreeFeature(column.name, i, getattr(column, "boundaries", None))
-            for column, source in zip(named, self._sources, strict=True)
-            for i in range(source.width)
-        )
-        _check_boundaries(self.all)
+        self._readers = [reader_of(column) for column in named]
+        self._transform = fc.Transform([reader.source for reader in self._readers])
+        self.all = tuple(each for reader in self._readers for each in reader.features())
+        self.categorical = [i for i, each in enumerate(self.all) if each.categories is not None]
 
     def numbers(self, features: Mapping[str, Tensor]) -> Tensor:
         """Returns float32 `[batch, features]`; NaN is a missing value.
+
+        The number of a category is its id. One without an id, which is '' or -1 or not in the
+        vocabulary, is missing.
 
         Args:
             features: raw features by key.
         """
         check_named(features)
         transformed = self._transform(features)
-        parts = [transformed[source.transformed_key] for source in self._sources]
-        numbers = tf.concat(parts, axis=1)
+        numbers = tf.concat([reader.read(transformed) for reader in self._readers], axis=1)
         numbers.set_shape([None, len(self.all)])
         return numbers
 
+    def by_category(
+        self, bins: Tensor, numbers: Tensor, boundaries: Tensor, missing: int
+    ) -> Tensor:
+        """Returns bins in which those of categorical features are the places of their ids.
 
-def _source(column: fc.FeatureColumn) -> NumericColumn:
-    """Returns the numeric column that a column reads."""
-    if isinstance(column, BucketizedColumn):
-        return column.source_column
-    if isinstance(column, NumericColumn):
-        return column
-    raise ValueError(
-        f"Boosted trees take numeric_column and bucketized_column, got {column.name!r}, a "
-        f"{type(column).__name__}. Give the number behind the category, or a column of numbers."
-    )
+        Args:
+            bins: `[features, batch]`, of numbers, as `binning.bins_of` gives them.
+            numbers: float32 `[batch, features]`.
+            boundaries: float32 `[features, boundaries]`; of categorical features, their lists.
+            missing: the bin of NaN.
 
-
-def _check_boundaries(features: Iterable[TreeFeature]) -> None:
-    for feature in features:
-        if feature.boundaries is not None and len(feature.boundaries) >= MOST_BINS:
-            raise ValueError(
-                f"Column {feature.column!r} has {len(feature.boundaries)} boundaries; trees take "
-                f"up to {MOST_BINS - 1}. Give fewer, or the numeric column itself."
-            )
+        Returns:
+            The shape and type of `bins`.
+        """
+        if not self.categorical:
+            return bins
+        counts = [float(self.all[i].categories or 0) for i in self.categorical]
+        ids, lists = (
+            tf.gather(array, self.categorical, axis=axis)
+            for array, axis in ((numbers, 1), (boundaries, 0))
+        )
+        found = tf.cast(bins_of_ids(ids, lists, tf.constant(counts), missing), bins.dtype)
+        where = tf.constant(self.categorical)[:, tf.newaxis]
+        return tf.tensor_scatter_nd_update(bins, where, found)

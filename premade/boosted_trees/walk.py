@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any, Self, final
 
 import tensorflow as tf
@@ -73,7 +74,13 @@ class _Word:
         return tf.constant(value, self.kind)
 
 
-def logits_of_numbers(forest: Forest, numbers: Tensor, boundaries: Tensor, width: int) -> Tensor:
+def logits_of_numbers(
+    forest: Forest,
+    numbers: Tensor,
+    boundaries: Tensor,
+    width: int,
+    by_category: Callable[..., Tensor] | None = None,
+) -> Tensor:
     """Returns what the forest says of rows, float32 `[batch, width]`.
 
     Args:
@@ -81,6 +88,7 @@ def logits_of_numbers(forest: Forest, numbers: Tensor, boundaries: Tensor, width
         numbers: float32 `[batch, features]`; NaN where there is none.
         boundaries: float32 `[features, MOST_BINS - 1]`; see `binning.table_of`.
         width: number of logits.
+        by_category: see there in `TreeFeatures`; None if all features are numbers.
     """
     batch, features = tf.shape(numbers)[0], numbers.shape[1]
     blocks = -(-batch // _BLOCK)
@@ -88,7 +96,9 @@ def logits_of_numbers(forest: Forest, numbers: Tensor, boundaries: Tensor, width
     of_forest = _packed(forest, features)
 
     def look(block: Tensor) -> Tensor:
-        return _of_numbers(block, boundaries, *of_forest, width=width)
+        return _of_numbers(
+            block, boundaries, *of_forest, width=width, by_category=by_category
+        )
 
     found = tf.map_fn(
         look,
@@ -149,8 +159,17 @@ def _padded(array: Tensor, spare: Tensor) -> Tensor:
 
 
 @functools.partial(tf.function, jit_compile=True, autograph=False)
-def _of_numbers(numbers: Tensor, boundaries: Tensor, *of_forest: Tensor, width: int) -> Tensor:
-    return _of_block(found_bins(numbers, boundaries), *of_forest, width=width)
+def _of_numbers(
+    numbers: Tensor,
+    boundaries: Tensor,
+    *of_forest: Tensor,
+    width: int,
+    by_category: Callable[..., Tensor] | None,
+) -> Tensor:
+    bins = found_bins(numbers, boundaries)
+    if by_category is not None:
+        bins = by_category(bins, numbers, boundaries, MOST_BINS)
+    return _of_block(bins, *of_forest, width=width)
 
 
 @functools.partial(tf.function, jit_compile=True, autograph=False)

@@ -252,9 +252,6 @@ def test_refuses_arguments(options, message):
 
 
 def test_refuses_other_columns_and_heads():
-    category = fc.categorical_column_with_identity("c", 3)
-    with pytest.raises(ValueError, match="numeric_column and bucketized_column, got 'c'"):
-        BoostedTreesClassifier([category])
     many = fc.bucketized_column(fc.numeric_column("x"), list(range(300)))
     with pytest.raises(ValueError, match="'x_bucketized' has 300 boundaries"):
         BoostedTreesClassifier([many])

@@ -38,7 +38,11 @@ def test_are_those_of_numpy(features, threshold):
     )
     histograms = Histograms(features, SLOTS)
     child, found = histograms.of_small_children(
-        tf.constant(bins), tf.constant(node), tf.constant(sums), words
+        tf.constant(bins),
+        tf.constant(node),
+        tf.constant(sums),
+        words,
+        tf.zeros([SLOTS, 0], tf.int32),
     )
     assert np.array_equal(child, 2 * node + goes_right)
     expected = histogram(bins[:, goes_right], node[goes_right], sums[goes_right], SLOTS)
