@@ -96,9 +96,7 @@ def logits_of_numbers(
     of_forest = _packed(forest, features)
 
     def look(block: Tensor) -> Tensor:
-        return _of_numbers(
-            block, boundaries, *of_forest, width=width, by_category=by_category
-        )
+        return _of_numbers(block, boundaries, *of_forest, width=width, by_category=by_category)
 
     found = tf.map_fn(
         look,
