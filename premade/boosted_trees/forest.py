@@ -84,24 +84,36 @@ class Forest:
         Args:
             bins: int32 `[features, batch]`; `MISSING` where there is no value.
         """
+        trees = tf.shape(self.feature)[0]
+        start = tf.zeros(tf.stack([tf.shape(bins)[1], trees]), tf.int32)
+
+        def descend(node: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+            child = self.children(bins, node)
+            return child, tf.reduce_any(tf.not_equal(child, node))
+
+        leaf, _ = tf.while_loop(lambda _, moves: moves, descend, (start, tf.constant(True)))
+        return leaf
+
+    def children(self, bins: Tensor, node: Tensor) -> Tensor:
+        """Returns where rows go from nodes; a leaf leads to itself.
+
+        Args:
+            bins: see `leaves`.
+            node: int32 `[batch, trees]`, the node of each row in each tree.
+
+        Returns:
+            int32 `[batch, trees]`.
+        """
         batch = tf.shape(bins)[1]
         trees, nodes = tf.unstack(tf.shape(self.feature))
         flat = {name: _by_node(array) for name, array in self.arrays().items() if name != "output"}
+        at = node + tf.range(trees) * nodes
+        feature = tf.gather(flat["feature"], at)
         rows = tf.range(batch)[:, tf.newaxis]
-        bins, first = tf.reshape(bins, [-1]), tf.range(trees) * nodes
-
-        def descend(node: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
-            at = node + first
-            feature = tf.gather(flat["feature"], at)
-            is_split = tf.not_equal(feature, LEAF)
-            bin_of_row = tf.gather(bins, tf.maximum(feature, 0) * batch + rows)
-            goes_left = _goes_left(flat, at, bin_of_row)
-            child = tf.gather(flat["left"], at) + tf.cast(~goes_left, tf.int32)
-            return tf.where(is_split, child, node), tf.reduce_any(is_split)
-
-        start = tf.zeros(tf.stack([batch, trees]), tf.int32)
-        leaf, _ = tf.while_loop(lambda _, moves: moves, descend, (start, tf.constant(True)))
-        return leaf
+        bin_of_row = tf.gather(tf.reshape(bins, [-1]), tf.maximum(feature, 0) * batch + rows)
+        goes_left = _goes_left(flat, at, bin_of_row)
+        child = tf.gather(flat["left"], at) + tf.cast(~goes_left, tf.int32)
+        return tf.where(tf.equal(feature, LEAF), node, child)
 
     def logits(self, bins: Tensor, width: int) -> Tensor:
         """Returns the sum of the leaves' values, float32 `[batch, width]`.
