@@ -13,7 +13,7 @@ from estimators.aliases import Features, Labels, Tensor
 from estimators.heads import _inputs
 from estimators.heads.base import Head
 from estimators.heads.keys import MetricKeys
-from estimators.heads.losses import Objective
+from estimators.heads.losses import ElementLoss, Objective
 
 MetricMakers: TypeAlias = dict[str, Callable[[str], Any]]
 """For each metric key, without the head's name: makes the Keras metric of that name."""
@@ -94,6 +94,11 @@ class SingleHead(Head):
         return self._objective.loss_fn
 
     @property
+    def usual_loss(self) -> ElementLoss:
+        """The loss where there is no `loss_fn`."""
+        return self._objective.default
+
+    @property
     def feature_keys(self) -> tuple[str, ...] | None:
         """The weight column; any feature, when there is a `loss_fn` that takes them."""
         return self._objective.feature_keys
@@ -166,7 +171,12 @@ class SingleHead(Head):
         self._label_values(self._dense_labels(self._owner, labels))
 
     def targets(
-        self, labels: Labels, logits: Tensor, features: Features | None = None
+        self,
+        labels: Labels,
+        logits: Tensor,
+        features: Features | None = None,
+        *,
+        knows_loss_fn: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Returns labels and weights of the examples, for solvers that know the loss themselves.
 
@@ -174,19 +184,23 @@ class SingleHead(Head):
             labels: as they came from the input_fn.
             logits: `[batch, ..., logits_dimension]`; only their shape matters.
             features: hold the weights.
+            knows_loss_fn: whether the solver knows the `loss_fn`, should there be one.
 
         Returns:
-            Labels as the loss takes them, and weights, 1 if there are none; float32, both
-            `[batch, ..., 1 or width]`.
+            Labels as the loss takes them, `[batch, ..., 1 or width]`, class ids being int64 and
+            all others float32; and float32 weights, `[batch, ..., 1]` (1 if there are none), or
+            of the shape of the losses.
 
         Raises:
-            ValueError: there is a `loss_fn`, which no solver knows.
+            ValueError: there is a `loss_fn` that the solver does not know.
         """
-        if self._objective.loss_fn is not None:
+        if self._objective.loss_fn is not None and not knows_loss_fn:
             raise ValueError(f"{self._owner}: a solver with a loss of its own takes no loss_fn.")
         labels, logits = self._read(labels, logits)
         weights = self._objective.weights(logits, features)
-        return labels, tf.ones_like(labels) if weights is None else weights
+        if weights is None:
+            weights = tf.ones_like(labels[..., :1], tf.float32)
+        return labels, weights
 
     def _read(self, labels: Labels, logits: Tensor) -> tuple[Tensor, Tensor]:
         logits = _inputs.float_logits(self._owner, logits, self._logits_dimension)

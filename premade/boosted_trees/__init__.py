@@ -1,19 +1,22 @@
 """Gradient boosted trees: forests grown from histograms of binned features.
 
-Not in `premade` itself yet: one logit, one replica.
+Not in `premade` itself yet: one replica.
 
 What is below may not know what is above:
 
     estimator     the public classes
     settings      their arguments, and `options`, which tf.estimator did not have
-    model_fn      one tree per step in training; predictions in the other modes
+    model_fn      one tree per logit and step in training; predictions in the other modes
+    bias          the constants that a centered forest begins with
+    leaf_quantiles leaves that are medians or other quantiles of their rows
     grower        one tree: level by level, or leaf by leaf
     category_splits  the same where categories are split, many against many
     splits        the best split of each node, out of its histogram
     histograms    sums of derivatives by node, feature and bin
     partition     which rows go to which child
     sums          derivatives as integers, whose sums do not depend on the order of the rows
-    derivatives   of losses, by the logit
+    objective     from heads to losses
+    taped_loss, residual_losses, derivatives   losses, and their derivatives by the logits
     table         the rows of a whole pass of input_fn, binned
     binning       from numbers to bins
     categories    from categories to bins
@@ -27,10 +30,16 @@ from premade.boosted_trees.estimator import BoostedTreesClassifier as BoostedTre
 from premade.boosted_trees.estimator import BoostedTreesEstimator as BoostedTreesEstimator
 from premade.boosted_trees.estimator import BoostedTreesRegressor as BoostedTreesRegressor
 from premade.boosted_trees.options import TreeOptions as TreeOptions
+from premade.boosted_trees.residual_losses import AbsoluteError as AbsoluteError
+from premade.boosted_trees.residual_losses import HuberError as HuberError
+from premade.boosted_trees.residual_losses import QuantileError as QuantileError
 
 __all__ = [
+    "AbsoluteError",
     "BoostedTreesClassifier",
     "BoostedTreesEstimator",
     "BoostedTreesRegressor",
+    "HuberError",
+    "QuantileError",
     "TreeOptions",
 ]

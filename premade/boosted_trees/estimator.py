@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from estimators import Estimator, Head, RegressionHead, RunConfig
+from estimators import Estimator, Head, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
-from premade.boosted_trees import derivatives
 from premade.boosted_trees.category_splits import CategorySearch
 from premade.boosted_trees.forest import Forest, layout
 from premade.boosted_trees.grower import LevelGrower
 from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
+from premade.boosted_trees.objective import Objective, regression_head
 from premade.boosted_trees.options import TreeOptions
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.splits import Regularization, Search
@@ -50,7 +49,7 @@ class BoostedTrees(Estimator):
         config: RunConfig | None,
     ) -> None:
         features = TreeFeatures(feature_columns)
-        loss = derivatives.of_head(head)
+        self._objective = Objective.of(head)
         grower = LevelGrower(
             len(features.all),
             settings.max_depth,
@@ -58,7 +57,13 @@ class BoostedTrees(Estimator):
             settings.regularization,
             _search(features, settings),
         )
-        model_fn = TreesModelFn(head, features, loss, grower, settings.n_trees)
+        model_fn = TreesModelFn(
+            self._objective,
+            features,
+            grower,
+            settings.n_trees,
+            center_bias=settings.center_bias,
+        )
         super().__init__(model_fn, model_dir, config, gather_fn=self._gathered)
         self.head = head
         self._features = features
@@ -77,7 +82,7 @@ class BoostedTrees(Estimator):
     def _gathered(self, dataset: Any) -> Any:
         maker = TableMaker(
             self._features,
-            functools.partial(_targets, self.head),
+            self._objective.targets,
             self._known_boundaries,
             shards=_threads(),
             seed=self.config.tf_random_seed or 0,
@@ -92,12 +97,18 @@ class BoostedTrees(Estimator):
 
 
 class BoostedTreesEstimator(BoostedTrees):
-    """Gradient boosted trees under a head of one logit.
+    """Gradient boosted trees under any head.
 
     Training reads one pass of `input_fn`, bins the rows and keeps them in memory, a byte for each
-    number; then each step grows one tree, level by level, on all of them. A run without `steps` and
-    `max_steps` ends with `n_trees` trees; `train(steps=20)` adds 20 more. A run that was killed
-    goes on to the very trees of one that was not, from the same rows in the same order.
+    number; then each step grows one tree, level by level, on all of them: or one for each logit of
+    the head, all from the same predictions. A run without `steps` and `max_steps` ends with
+    `n_trees` steps; `train(steps=20)` makes 20 more. A run that was killed goes on to the very
+    trees of one that was not, from the same rows in the same order.
+
+    Trees take Newton steps, by the first and second derivatives of the loss. For the heads of this
+    library they are formulas. For a head of your own, a `MultiHead` and any `loss_fn`, TensorFlow
+    finds them: see `TapedLoss`. Each logit has trees of its own, which look at the second
+    derivatives by that logit alone.
 
     Args:
         feature_columns: `numeric_column`s, whose bins are found in the data, NaN being a missing
@@ -108,9 +119,9 @@ class BoostedTreesEstimator(BoostedTrees):
             where those do; if there are none, as one that is missing or not in the vocabulary:
             where missing values go.
         n_batches_per_layer: None.
-        head: a `BinaryClassHead`, or a `RegressionHead` of one number.
+        head: says what the logits mean, and what the loss is.
         model_dir: see `Estimator`.
-        n_trees: trees of the forest.
+        n_trees: trees of the forest, for each logit.
         max_depth: levels of splits in a tree, 1 to 10.
         learning_rate: leaves are multiplied by it.
         l1_regularization: of leaves, times their absolute values.
@@ -118,6 +129,9 @@ class BoostedTreesEstimator(BoostedTrees):
         tree_complexity: what a split must gain.
         min_node_weight: least sum of second derivatives in a child.
         config: see `Estimator`.
+        center_bias: whether the forest begins with a tree for each logit that is one leaf: the
+            constant that makes the loss smallest, without a learning rate or regularization. It
+            is made in the first step, with the first trees, and is none of the `n_trees`.
         options: what tf.estimator's trees had no argument for; see `TreeOptions`.
 
     Raises:
@@ -149,6 +163,7 @@ class BoostedTreesEstimator(BoostedTrees):
         tree_complexity: float = 0.0,
         min_node_weight: float = 0.0,
         config: RunConfig | None = None,
+        center_bias: bool = False,
         options: TreeOptions | None = None,
     ) -> None:
         if head is None:
@@ -169,23 +184,26 @@ class BoostedTreesEstimator(BoostedTrees):
                     l1_regularization, l2_regularization, tree_complexity, min_node_weight
                 ),
                 options or TreeOptions(),
+                center_bias,
             ),
             config,
         )
 
 
 class BoostedTreesClassifier(BoostedTrees):
-    """A classifier of two classes by gradient boosted trees: see `BoostedTreesEstimator`.
+    """A classifier by gradient boosted trees: see `BoostedTreesEstimator`.
+
+    Two classes have one logit and one tree in each step; more have a tree for each class.
 
     Args:
         feature_columns: see `BoostedTreesEstimator`.
         n_batches_per_layer: see `BoostedTreesEstimator`.
         model_dir: see `Estimator`.
-        n_classes: 2.
+        n_classes: number of classes.
         weight_column: name of the feature that holds the weight of each example, or a numeric
             column.
         label_vocabulary: the classes, when labels are strings.
-        n_trees: trees of the forest.
+        n_trees: trees of the forest, for each logit.
         max_depth: levels of splits in a tree.
         learning_rate: leaves are multiplied by it.
         l1_regularization: see `BoostedTreesEstimator`.
@@ -193,6 +211,7 @@ class BoostedTreesClassifier(BoostedTrees):
         tree_complexity: see `BoostedTreesEstimator`.
         min_node_weight: see `BoostedTreesEstimator`.
         config: see `Estimator`.
+        center_bias: see `BoostedTreesEstimator`.
         options: see `TreeOptions`.
 
     Example:
@@ -220,15 +239,11 @@ class BoostedTreesClassifier(BoostedTrees):
         tree_complexity: float = 0.0,
         min_node_weight: float = 0.0,
         config: RunConfig | None = None,
+        center_bias: bool = False,
         options: TreeOptions | None = None,
     ) -> None:
-        if n_classes != 2:
-            raise ValueError(
-                f"BoostedTreesClassifier learns 2 classes so far, got n_classes={n_classes}. Train "
-                "one classifier for each class against the rest."
-            )
         super().__init__(
-            class_head(2, weight_column, label_vocabulary, SUM_OVER_BATCH_SIZE),
+            class_head(n_classes, weight_column, label_vocabulary, SUM_OVER_BATCH_SIZE),
             feature_columns,
             model_dir,
             Settings(
@@ -240,21 +255,23 @@ class BoostedTreesClassifier(BoostedTrees):
                     l1_regularization, l2_regularization, tree_complexity, min_node_weight
                 ),
                 options or TreeOptions(),
+                center_bias,
             ),
             config,
         )
 
 
 class BoostedTreesRegressor(BoostedTrees):
-    """A regression by the squared error with boosted trees: see `BoostedTreesEstimator`.
+    """A regression with boosted trees: see `BoostedTreesEstimator`.
 
     Args:
         feature_columns: see `BoostedTreesEstimator`.
         n_batches_per_layer: see `BoostedTreesEstimator`.
         model_dir: see `Estimator`.
+        label_dimension: numbers per example; each has a tree in each step.
         weight_column: name of the feature that holds the weight of each example, or a numeric
             column.
-        n_trees: trees of the forest.
+        n_trees: trees of the forest, for each logit.
         max_depth: levels of splits in a tree.
         learning_rate: leaves are multiplied by it.
         l1_regularization: see `BoostedTreesEstimator`.
@@ -262,7 +279,12 @@ class BoostedTreesRegressor(BoostedTrees):
         tree_complexity: see `BoostedTreesEstimator`.
         min_node_weight: see `BoostedTreesEstimator`.
         config: see `Estimator`.
+        center_bias: see `BoostedTreesEstimator`.
         options: see `TreeOptions`.
+        loss: `squared`; `absolute` (see `AbsoluteError`); `poisson`, for counts, whose logarithm
+            the trees add up to (see `PoissonRegressionHead`); a `HuberError` or `QuantileError`;
+            or any `loss_fn` of a `RegressionHead`. `evaluate` reports it. Trees begin at 0: where
+            labels are far from it, give `center_bias=True`.
 
     Example:
         >>> import feature_columns as fc
@@ -278,6 +300,7 @@ class BoostedTreesRegressor(BoostedTrees):
         feature_columns: Iterable[Any],
         n_batches_per_layer: int | None = None,
         model_dir: str | None = None,
+        label_dimension: int = 1,
         weight_column: Any = None,
         n_trees: int = 100,
         max_depth: int = 6,
@@ -287,10 +310,12 @@ class BoostedTreesRegressor(BoostedTrees):
         tree_complexity: float = 0.0,
         min_node_weight: float = 0.0,
         config: RunConfig | None = None,
+        center_bias: bool = False,
         options: TreeOptions | None = None,
+        loss: str | Callable[..., Tensor] = "squared",
     ) -> None:
         super().__init__(
-            RegressionHead(weight_column=weight_column),
+            regression_head(loss, label_dimension, weight_column),
             feature_columns,
             model_dir,
             Settings(
@@ -302,6 +327,7 @@ class BoostedTreesRegressor(BoostedTrees):
                     l1_regularization, l2_regularization, tree_complexity, min_node_weight
                 ),
                 options or TreeOptions(),
+                center_bias,
             ),
             config,
         )
@@ -312,14 +338,6 @@ def _search(features: TreeFeatures, settings: Settings) -> Search | CategorySear
     if not features.categorical:
         return search
     return CategorySearch(search, features.all, settings.options.category_smoothing)
-
-
-def _targets(head: Any, features: Any, labels: Any) -> tuple[Tensor, Tensor]:
-    """Returns labels and weights of a batch, float32 `[batch]` each."""
-    (first, *_) = tf.nest.flatten(labels)
-    logits = tf.zeros([tf.shape(first)[0], 1])
-    labels, weights = head.targets(labels, logits, features)
-    return tf.reshape(labels, [-1]), tf.reshape(weights, [-1])
 
 
 def _threads() -> int:

@@ -59,7 +59,7 @@ class LevelGrower:
         search: Search | CategorySearch | None = None,
     ) -> None:
         self._depth = depth
-        self._learning_rate = learning_rate
+        self.learning_rate = learning_rate
         self._regularization = regularization
         self._search = search or Search(regularization)
         self._most_nodes = 2 ** (depth - 1)
@@ -128,7 +128,7 @@ class LevelGrower:
         parts = [_level(splits, size) for (splits, _), size in zip(levels, sizes, strict=True)]
         sums = [of_nodes[:size] for (_, of_nodes), size in zip(levels, sizes, strict=True)]
         g, h = scale.unpack(tf.concat([*sums, of_leaves], axis=0))
-        values = self._learning_rate * tf.cast(self._regularization.weight(g, h), tf.float32)
+        values = self.learning_rate * tf.cast(self._regularization.weight(g, h), tf.float32)
         leaves = 2**self._depth
         of_splits = {
             name: tf.pad(

@@ -1,4 +1,4 @@
-"""The `model_fn` of boosted trees: a step of training grows one tree."""
+"""The `model_fn` of boosted trees: a step of training grows one tree for each logit."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from estimators import EstimatorSpec, Head, Hook, ModeKeys, tracing
+from estimators import EstimatorSpec, Hook, ModeKeys, tracing
 from premade import replicas
-from premade.boosted_trees import sums, walk
+from premade.boosted_trees import leaf_quantiles, sums, walk
+from premade.boosted_trees.bias import Bias, column
 from premade.boosted_trees.binning import MOST_BINS, NO_BOUNDARY, bins_of
-from premade.boosted_trees.derivatives import Loss
+from premade.boosted_trees.derivatives import KnownLoss, Looked
 from premade.boosted_trees.forest import MISSING, Forest, layout
-from premade.boosted_trees.grower import LevelGrower
+from premade.boosted_trees.grower import Grown, LevelGrower
+from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.table import BINS, BOUNDARIES, LABELS, WEIGHTS
 from premade.boosted_trees.tree_features import TreeFeatures
 
@@ -31,33 +33,42 @@ class TreesModelFn:
     """Grows trees, and predicts with them.
 
     Args:
-        head: says what the logit means.
+        objective: says what the logits mean, and what is made small.
         features: the numbers of each row.
-        loss: that of the head.
         grower: grows one tree.
         n_trees: where a run ends that was not told how many steps to make.
+        center_bias: whether the forest begins with a tree for each logit that is one leaf, the
+            best constant.
     """
 
     def __init__(
         self,
-        head: Head,
+        objective: Objective,
         features: TreeFeatures,
-        loss: Loss,
         grower: LevelGrower,
         n_trees: int,
+        *,
+        center_bias: bool = False,
     ) -> None:
-        self._head = head
+        self._head, loss = objective.head, objective.loss
+        self._outputs = objective.outputs
         self._features = features
         self._grower = grower
         self._n_trees = n_trees
-        self._look = tf.function(_looker(loss), jit_compile=True, autograph=False)
+        self._look_at = tf.function(loss.look, jit_compile=loss.is_compiled, autograph=False)
+        self._quantile = loss.quantile if isinstance(loss, KnownLoss) else None
+        self._bias = (
+            Bias(self._look, self._outputs, grower.nodes, self._quantile) if center_bias else None
+        )
         self._caches: tuple[_Cache, ...] = ()
 
     def prepare(self, features: Any, labels: Any, mode: str, sample_weight: Any = None) -> None:
         """Makes the variables that hold the logits of the table while trees are added."""
         del labels, sample_weight
         if mode == ModeKeys.TRAIN:
-            self._caches = tuple(_Cache.of(spec.shape[0]) for spec in features[LABELS])
+            self._caches = tuple(
+                _Cache.of(spec.shape[0], self._outputs) for spec in features[WEIGHTS]
+            )
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
@@ -81,38 +92,37 @@ class TreesModelFn:
         return layout(self._grower.nodes, 1, by_category=by_category)
 
     def _logits(self, forest: Forest, numbers: Tensor, boundaries: Tensor) -> Tensor:
-        """Returns what a forest says of rows, float32 `[batch, 1]`."""
+        """Returns what a forest says of rows, float32 `[batch, outputs]`."""
         by_category = self._features.by_category if self._features.categorical else None
         if not tracing.is_exporting():
-            return walk.logits_of_numbers(forest, numbers, boundaries, 1, by_category)
+            return walk.logits_of_numbers(forest, numbers, boundaries, self._outputs, by_category)
         bins = bins_of(numbers, boundaries, MISSING)
         if by_category is not None:
             bins = by_category(bins, numbers, boundaries, MISSING)
-        return forest.logits(bins, width=1)
+        return forest.logits(bins, self._outputs)
 
     def _training(
         self, table: Mapping[str, Any], forest: Mapping[str, Variable], boundaries: Variable
     ) -> EstimatorSpec:
-        trees = _read(forest)
+        trees = self._centered(_read(forest), table)
         shards = list(zip(table[BINS], self._caches, strict=True))
         logits = [cache.logits(trees, bins) for bins, cache in shards]
         looked = [
             self._look(*each) for each in zip(table[LABELS], logits, table[WEIGHTS], strict=True)
         ]
-        packed, scale = sums.packed([(g, h) for g, h, _, _ in looked])
-        allowed = tf.ones([len(self._features.all)], tf.bool)
-        grown = self._grower.grow(table[BINS], packed, allowed, scale)
-        totals = replicas.total(tf.add_n([tf.stack(rest) for _, _, *rest in looked]))
+        grown = [self._grown(table, looked, logits, k) for k in range(self._outputs)]
+        totals = replicas.total(tf.add_n([tf.stack([x.total, x.count]) for x in looked]))
 
         def train_op() -> None:
             # On the handles: each replica changes its own copy, and all come to the same.
-            for name, array in grown.tree.arrays().items():
-                longer = tf.concat([getattr(trees, name), array], axis=0)
+            for name in forest:
+                parts = [getattr(each, name) for each in (trees, *(x.tree for x in grown))]
+                longer = tf.concat(parts, axis=0)
                 tf.raw_ops.AssignVariableOp(resource=forest[name].handle, value=longer)
             tf.raw_ops.AssignVariableOp(resource=boundaries.handle, value=table[BOUNDARIES])
-            count = tf.shape(trees.feature)[0] + 1
-            for cache, before, node in zip(self._caches, logits, grown.nodes, strict=True):
-                cache.add(before, tf.gather(grown.values, node), count)
+            count = tf.shape(trees.feature)[0] + self._outputs
+            for i, (cache, before) in enumerate(zip(self._caches, logits, strict=True)):
+                cache.add(before, [tf.gather(x.values, x.nodes[i]) for x in grown], count)
 
         return EstimatorSpec(
             ModeKeys.TRAIN,
@@ -121,6 +131,42 @@ class TreesModelFn:
             training_hooks=[_NewRowsHook(self._caches), EnoughTreesHook(self._n_trees)],
         )
 
+    def _centered(self, trees: Forest, table: Mapping[str, Any]) -> Forest:
+        """Returns the forest, beginning with the best constants if it is to be centered."""
+        if self._bias is None:
+            return trees
+        bias = self._bias
+        arrays = tf.cond(
+            tf.equal(tf.shape(trees.feature)[0], 0),
+            lambda: bias.trees(table).arrays(),
+            trees.arrays,
+        )
+        return Forest(**arrays)
+
+    def _look(self, labels: Any, logits: tuple[Tensor, ...], weights: Tensor) -> Looked:
+        return Looked(*self._look_at(labels, logits, weights))
+
+    def _grown(
+        self,
+        table: Mapping[str, Any],
+        looked: Sequence[Looked],
+        logits: Sequence[tuple[Tensor, ...]],
+        output: int,
+    ) -> Grown:
+        """Returns a tree that adds to one of the logits."""
+        packed, scale = sums.packed([(x.g[output], x.h[output]) for x in looked])
+        allowed = tf.ones([len(self._features.all)], tf.bool)
+        grown = self._grower.grow(table[BINS], packed, allowed, scale)
+        if self._quantile is not None:
+            left = [
+                column(labels, output) - of_shard[output]
+                for labels, of_shard in zip(table[LABELS], logits, strict=True)
+            ]
+            rate = self._grower.learning_rate
+            grown = leaf_quantiles.renewed(grown, left, packed, self._quantile, rate)
+        tree = dataclasses.replace(grown.tree, output=tf.constant([output]))
+        return dataclasses.replace(grown, tree=tree)
+
 
 @final
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -128,31 +174,33 @@ class _Cache:
     """The logits of the rows of a shard. Not saved: they are what the forest says of the rows.
 
     Attributes:
-        values: float32 `[rows]`.
+        values: for each output, float32 `[rows]`.
         trees: int32 scalar, how many trees are in the values.
     """
 
-    values: Variable
+    values: tuple[Variable, ...]
     trees: Variable
 
     @classmethod
-    def of(cls, rows: int) -> _Cache:
+    def of(cls, rows: int, outputs: int) -> _Cache:
         return cls(
-            tf.Variable(tf.zeros([rows]), trainable=False),
+            tuple(tf.Variable(tf.zeros([rows]), trainable=False) for _ in range(outputs)),
             tf.Variable(_NONE, trainable=False, dtype=tf.int32),
         )
 
-    def logits(self, forest: Forest, bins: Tensor) -> Tensor:
+    def logits(self, forest: Forest, bins: Tensor) -> tuple[Tensor, ...]:
         """Returns the logits of a forest; from the rows, if its last tree was not added here."""
-        return tf.cond(
+        found: tuple[Tensor, ...] = tf.cond(
             tf.equal(self.trees, tf.shape(forest.feature)[0]),
-            lambda: self.values.read_value(),
-            lambda: walk.logits_of_bins(forest, bins, width=1)[0],
+            lambda: tuple(values.read_value() for values in self.values),
+            lambda: tuple(tf.unstack(walk.logits_of_bins(forest, bins, width=len(self.values)))),
         )
+        return found
 
-    def add(self, before: Tensor, values: Tensor, trees: Tensor) -> None:
-        """Takes note of the logits with one more tree."""
-        self.values.assign(before + values)
+    def add(self, before: Sequence[Tensor], values: Sequence[Tensor], trees: Tensor) -> None:
+        """Takes note of the logits with one more tree for each output."""
+        for variable, old, change in zip(self.values, before, values, strict=True):
+            variable.assign(old + change)
         self.trees.assign(trees)
 
     def forget(self) -> None:
@@ -175,18 +223,6 @@ class _NewRowsHook(Hook):
         """Forgets."""
         for cache in self._caches:
             cache.forget()
-
-
-def _looker(loss: Loss) -> Any:
-    def look(labels: Tensor, logits: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-        """Returns weighted derivatives, and the sums of weighted losses and of rows."""
-        g, h = loss.derivatives(labels, logits)
-        total = tf.reduce_sum(tf.cast(loss.values(labels, logits) * weights, tf.float64))
-        # A row whose weight is 0 may be one that fills a block; it counts for nothing.
-        rows = tf.reduce_sum(tf.cast(weights > 0.0, tf.float64))
-        return g * weights, h * weights, total, rows
-
-    return look
 
 
 def _grown_variable(name: str, dtype: Any, shape: Any) -> Variable:

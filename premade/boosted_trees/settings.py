@@ -18,11 +18,12 @@ class Settings:
 
     Attributes:
         n_batches_per_layer: see `BoostedTreesEstimator`.
-        n_trees: trees of the forest.
+        n_trees: trees of the forest, for each logit.
         max_depth: levels of splits in a tree.
         learning_rate: leaves are multiplied by it.
         regularization: what a split must be worth.
         options: see there.
+        center_bias: whether the forest begins with the best constants.
 
     Raises:
         ValueError: a number is out of its range.
@@ -34,6 +35,7 @@ class Settings:
     learning_rate: float = 0.1
     regularization: Regularization = Regularization()
     options: TreeOptions = TreeOptions()
+    center_bias: bool = False
 
     def __post_init__(self) -> None:
         """Checks."""

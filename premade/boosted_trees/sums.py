@@ -47,7 +47,7 @@ class Scale:
     def unpack(self, packed: Tensor) -> tuple[Tensor, Tensor]:
         """Returns sums of both derivatives, float64 of the shape of their packed sum."""
         g = tf.bitwise.right_shift(packed, tf.constant(32, tf.int64))
-        h = tf.bitwise.bitwise_and(packed, tf.constant(_LOWER, tf.int64))
+        h = second_units(packed)
         return tf.cast(g, tf.float64) / self.first, tf.cast(h, tf.float64) / self.second
 
 
@@ -72,6 +72,11 @@ def packed(shards: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], Scale
     exact = _powers(_BITS - _exponents(tf.cast(totals, tf.float64)))
     scale = Scale(*tf.unstack(coarse * exact))
     return [_pack(*shard, scale.first, scale.second) for shard in shards], scale
+
+
+def second_units(packed: Tensor) -> Tensor:
+    """Returns the second derivatives of packed ones as integers, of the same shape."""
+    return tf.bitwise.bitwise_and(packed, tf.constant(_LOWER, tf.int64))
 
 
 @tf.function(jit_compile=True, autograph=False)

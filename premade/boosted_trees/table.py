@@ -31,8 +31,8 @@ class TableMaker:
 
     Attributes:
         features: the numbers of each row.
-        targets: takes features and labels of a batch; returns labels and weights, float32
-            `[batch]` each.
+        targets: takes features and labels of a batch; returns labels, in any structure, and
+            weights; all of them `[batch, ...]`, the weights float32.
         known_boundaries: returns the boundaries of the bins of an earlier training, or None.
         shards: parts of the rows, one for each thread; there are more if the numbers of a part
             could not be counted in 32 bits.
@@ -41,7 +41,7 @@ class TableMaker:
     """
 
     features: TreeFeatures
-    targets: Callable[[Any, Any], tuple[Tensor, Tensor]]
+    targets: Callable[[Any, Any], tuple[Any, Tensor]]
     known_boundaries: Callable[[], Array | None]
     shards: int
     seed: int
@@ -51,14 +51,15 @@ class TableMaker:
         """Returns the table as an endless dataset.
 
         Elements are tuples of one dict: `bins`, for each shard uint8 `[features, rows]`; `labels`
-        and `weights`, for each shard float32 `[rows]`, with the weight 0 where rows only fill the
-        last block; and `boundaries`, float32 `[features, boundaries]`.
+        and `weights`, for each shard what `targets` gives, of `[rows, ...]`, with the weight 0 and
+        the labels of the last row where rows only fill the last block; and `boundaries`, float32
+        `[features, boundaries]`.
 
         Raises:
             ValueError: the dataset has no end, no rows or no labels.
         """
         batches = self._read(dataset)
-        numbers, labels, weights = ([batch[i] for batch in batches] for i in range(3))
+        numbers, labels_of, weights_of = ([batch[i] for batch in batches] for i in range(3))
         boundaries = self.known_boundaries()
         if boundaries is None:
             boundaries = self._boundaries(numbers)
@@ -69,15 +70,17 @@ class TableMaker:
         most = max(1, _MOST_NUMBERS // (len(bins) * BLOCK))
         shards = max(self.shards, -(-blocks // most))
         size = -(-blocks // shards) * BLOCK
-        columns = (bins, np.concatenate(labels), np.concatenate(weights))
-        of_shards = (
-            tuple(tf.constant(_part(column, i * size, size)) for i in range(shards))
-            for column in columns
-        )
-        element = dict(zip((BINS, LABELS, WEIGHTS), of_shards, strict=True))
+        labels = tf.nest.map_structure(lambda *parts: np.concatenate(parts), *labels_of)
+        weights = np.concatenate(weights_of)
+        starts = range(0, shards * size, size)
+        element = {
+            BINS: tuple(tf.constant(_part(bins, start, size)) for start in starts),
+            LABELS: tuple(_repeating_part(labels, start, size) for start in starts),
+            WEIGHTS: tuple(tf.constant(_part(weights.T, start, size).T.copy()) for start in starts),
+        }
         return tf.data.Dataset.from_tensors(({**element, BOUNDARIES: table},)).repeat()
 
-    def _read(self, dataset: Any) -> list[tuple[Array, Array, Array]]:
+    def _read(self, dataset: Any) -> list[tuple[Array, Any, Array]]:
         if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
             raise ValueError(
                 "input_fn gives data without an end, and trees are grown on all rows of one pass. "
@@ -93,8 +96,8 @@ class TableMaker:
 
         read_batches = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
         with op_errors_named():
-            batches = [tuple(x.numpy() for x in batch) for batch in read_batches]
-        if not sum(len(labels) for _, labels, _ in batches):
+            batches = [tf.nest.map_structure(_as_array, batch) for batch in read_batches]
+        if not sum(len(weights) for _, _, weights in batches):
             raise ValueError("input_fn gave no rows. Check its file pattern and its filters.")
         for _, _, weights in batches:
             if not (np.isfinite(weights).all() and (weights >= 0).all()):
@@ -134,6 +137,20 @@ class TableMaker:
         bins = binning.table_bins(numbers, boundaries)
         found: Array = self.features.by_category(bins, numbers, boundaries, MISSING_BIN).numpy()
         return found
+
+
+def _as_array(x: Tensor) -> Array:
+    values: Array = x.numpy()
+    return values
+
+
+def _repeating_part(columns: Any, start: int, size: int) -> Any:
+    """Returns `size` rows, the first dimension, the last one being repeated behind itself."""
+
+    def part(column: Array) -> Tensor:
+        return tf.constant(column[np.minimum(np.arange(start, start + size), len(column) - 1)])
+
+    return tf.nest.map_structure(part, columns)
 
 
 def _part(column: Array, start: int, size: int) -> Array:
