@@ -34,5 +34,21 @@ def gathered(values: Any) -> Any:
     return tf.distribute.get_replica_context().all_gather(values, axis=0)
 
 
+def local_index(local: int) -> int:
+    """Returns which of the replicas of its process this one is.
+
+    Args:
+        local: how many its process has; each process has as many.
+
+    >>> local_index(1)
+    0
+    """
+    if local == 1:
+        return 0
+    context = tf.distribute.get_replica_context()
+    replica = tf.get_static_value(tf.convert_to_tensor(context.replica_id_in_sync_group))
+    return int(replica) % local
+
+
 def _is_alone() -> bool:
     return tf.distribute.get_strategy().num_replicas_in_sync == 1

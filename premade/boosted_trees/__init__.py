@@ -1,6 +1,6 @@
 """Gradient boosted trees: forests grown from histograms of binned features.
 
-Not in `premade` itself yet: one replica.
+Not in `premade` itself yet.
 
 What is below may not know what is above:
 
@@ -18,6 +18,9 @@ What is below may not know what is above:
     objective     from heads to losses
     taped_loss, residual_losses, derivatives   losses, and their derivatives by the logits
     table         the rows of a whole pass of input_fn, binned
+    row_store     where they wait for their bins, in memory or on disk
+    sample        those in which bins are found, chosen by row_hash
+    peers         what workers tell each other of their rows
     binning       from numbers to bins
     categories    from categories to bins
     tree_features from feature columns to numbers and categories

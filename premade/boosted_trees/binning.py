@@ -18,7 +18,7 @@ NO_BOUNDARY = float(np.finfo(np.float32).max)
 """Fills the boundaries of a feature that has fewer than others."""
 
 
-def boundaries_of(values: Array, max_bins: int = MOST_BINS) -> Array:
+def boundaries_of(values: Array, max_bins: int = MOST_BINS, counts: Array | None = None) -> Array:
     """Returns the boundaries of one number's bins.
 
     Bins have as nearly the same number of rows as values that are often there allow. Where there
@@ -27,6 +27,7 @@ def boundaries_of(values: Array, max_bins: int = MOST_BINS) -> Array:
     Args:
         values: float32 `[rows]`, of a sample; NaN is left out.
         max_bins: bins at the most.
+        counts: int64 `[rows]`, how often each row is there; None is once.
 
     Returns:
         float32 `[bins - 1]`, ascending. A value is in bin i if i boundaries are not above it.
@@ -36,15 +37,23 @@ def boundaries_of(values: Array, max_bins: int = MOST_BINS) -> Array:
     >>> boundaries_of(np.arange(8, dtype=np.float32), max_bins=4)
     array([1.5, 3.5, 5.5], dtype=float32)
     """
-    values = np.sort(values[~np.isnan(values)])
+    is_there = ~np.isnan(values)
+    values = values[is_there]
+    if counts is None or (counts == 1).all():
+        values = np.sort(values)
+        before = np.arange(len(values) + 1)
+    else:
+        order = np.argsort(values)
+        values = values[order]
+        before = np.concatenate([[0], np.cumsum(counts[is_there][order])])
     is_first = np.empty(len(values), bool)
     is_first[:1] = True
     np.not_equal(values[1:], values[:-1], out=is_first[1:])
     starts = np.flatnonzero(is_first)
     if len(starts) > max_bins:
         # A bin begins with the first new value of each share; a value of many shares ends one.
-        shares = np.arange(1, max_bins) * len(values) // max_bins
-        which = np.unique(np.searchsorted(starts, shares))
+        shares = np.arange(1, max_bins) * before[-1] // max_bins
+        which = np.unique(np.searchsorted(before[starts], shares))
         starts = starts[which[which < len(starts)]]
     else:
         starts = starts[1:]

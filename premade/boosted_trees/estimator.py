@@ -17,6 +17,7 @@ from premade.boosted_trees.grower import LevelGrower
 from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
 from premade.boosted_trees.objective import Objective, regression_head
 from premade.boosted_trees.options import TreeOptions
+from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.splits import Regularization, Search
 from premade.boosted_trees.table import BOUNDARIES, TableMaker
@@ -37,7 +38,7 @@ class BoostedTrees(Estimator):
         config: see `Estimator`.
 
     Raises:
-        ValueError: a column is of a kind that trees do not take, or there are several workers.
+        ValueError: a column is of a kind that trees do not take.
     """
 
     def __init__(
@@ -62,13 +63,13 @@ class BoostedTrees(Estimator):
             features,
             grower,
             settings.n_trees,
+            self._peers,
             center_bias=settings.center_bias,
         )
         super().__init__(model_fn, model_dir, config, gather_fn=self._gathered)
         self.head = head
         self._features = features
-        self._max_bins = settings.options.max_bins
-        _check_one_replica(self.config)
+        self._options = settings.options
 
     def forest(self) -> Forest:
         """Returns the trees of the newest checkpoint, of NumPy arrays.
@@ -79,14 +80,18 @@ class BoostedTrees(Estimator):
         names = layout(1, 1)
         return Forest(**{name: self.get_variable_value(f"{SCOPE}/{name}") for name in names})
 
+    def _peers(self) -> Peers:
+        return Peers(self.config.strategy)
+
     def _gathered(self, dataset: Any) -> Any:
         maker = TableMaker(
             self._features,
             self._objective.targets,
             self._known_boundaries,
-            shards=_threads(),
-            seed=self.config.tf_random_seed or 0,
-            max_bins=self._max_bins,
+            threads=_threads(),
+            peers=self._peers(),
+            max_bins=self._options.max_bins,
+            cache_dir=self._options.cache_dir,
         )
         return maker(dataset)
 
@@ -135,8 +140,8 @@ class BoostedTreesEstimator(BoostedTrees):
         options: what tf.estimator's trees had no argument for; see `TreeOptions`.
 
     Raises:
-        ValueError: there is no head, an argument is out of its range, a column of a kind that
-            trees do not take, or there are several workers.
+        ValueError: there is no head, an argument is out of its range, or a column of a kind that
+            trees do not take.
 
     Example:
         >>> import feature_columns as fc
@@ -343,12 +348,3 @@ def _search(features: TreeFeatures, settings: Settings) -> Search | CategorySear
 def _threads() -> int:
     """Returns how many compiled functions run side by side."""
     return int(tf.config.threading.get_inter_op_parallelism_threads()) or os.cpu_count() or 1
-
-
-def _check_one_replica(config: RunConfig) -> None:
-    replicas = config.strategy.num_replicas_in_sync
-    if replicas > 1:
-        raise ValueError(
-            f"Boosted trees are grown by one replica so far, and the strategy has {replicas}. "
-            "Leave train_distribute out: all cores of a machine are used without it."
-        )

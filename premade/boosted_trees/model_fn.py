@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import tensorflow as tf
@@ -17,6 +18,7 @@ from premade.boosted_trees.derivatives import KnownLoss, Looked
 from premade.boosted_trees.forest import MISSING, Forest, layout
 from premade.boosted_trees.grower import Grown, LevelGrower
 from premade.boosted_trees.objective import Objective
+from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.table import BINS, BOUNDARIES, LABELS, WEIGHTS
 from premade.boosted_trees.tree_features import TreeFeatures
 
@@ -37,6 +39,7 @@ class TreesModelFn:
         features: the numbers of each row.
         grower: grows one tree.
         n_trees: where a run ends that was not told how many steps to make.
+        peers: returns those who train together.
         center_bias: whether the forest begins with a tree for each logit that is one leaf, the
             best constant.
     """
@@ -47,6 +50,7 @@ class TreesModelFn:
         features: TreeFeatures,
         grower: LevelGrower,
         n_trees: int,
+        peers: Callable[[], Peers],
         *,
         center_bias: bool = False,
     ) -> None:
@@ -60,15 +64,18 @@ class TreesModelFn:
         self._bias = (
             Bias(self._look, self._outputs, grower.nodes, self._quantile) if center_bias else None
         )
-        self._caches: tuple[_Cache, ...] = ()
+        self._peers = peers
+        self._caches: list[list[_Cache]] = []
 
     def prepare(self, features: Any, labels: Any, mode: str, sample_weight: Any = None) -> None:
         """Makes the variables that hold the logits of the table while trees are added."""
         del labels, sample_weight
         if mode == ModeKeys.TRAIN:
-            self._caches = tuple(
-                _Cache.of(spec.shape[0], self._outputs) for spec in features[WEIGHTS]
-            )
+            sizes = [spec.shape[0] for spec in features[WEIGHTS]]
+            self._caches = [
+                [_Cache.of(size, self._outputs) for size in sizes]
+                for _ in range(self._peers().local_replicas)
+            ]
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
@@ -105,7 +112,8 @@ class TreesModelFn:
         self, table: Mapping[str, Any], forest: Mapping[str, Variable], boundaries: Variable
     ) -> EstimatorSpec:
         trees = self._centered(_read(forest), table)
-        shards = list(zip(table[BINS], self._caches, strict=True))
+        caches = self._caches[replicas.local_index(len(self._caches))]
+        shards = list(zip(table[BINS], caches, strict=True))
         logits = [cache.logits(trees, bins) for bins, cache in shards]
         looked = [
             self._look(*each) for each in zip(table[LABELS], logits, table[WEIGHTS], strict=True)
@@ -121,14 +129,17 @@ class TreesModelFn:
                 tf.raw_ops.AssignVariableOp(resource=forest[name].handle, value=longer)
             tf.raw_ops.AssignVariableOp(resource=boundaries.handle, value=table[BOUNDARIES])
             count = tf.shape(trees.feature)[0] + self._outputs
-            for i, (cache, before) in enumerate(zip(self._caches, logits, strict=True)):
+            for i, (cache, before) in enumerate(zip(caches, logits, strict=True)):
                 cache.add(before, [tf.gather(x.values, x.nodes[i]) for x in grown], count)
 
         return EstimatorSpec(
             ModeKeys.TRAIN,
             loss=tf.cast(tf.math.divide_no_nan(totals[0], totals[1]), tf.float32),
             train_op=train_op,
-            training_hooks=[_NewRowsHook(self._caches), EnoughTreesHook(self._n_trees)],
+            training_hooks=[
+                _NewRowsHook(list(itertools.chain(*self._caches))),
+                EnoughTreesHook(self._n_trees),
+            ],
         )
 
     def _centered(self, trees: Forest, table: Mapping[str, Any]) -> Forest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import final
 
 from premade.boosted_trees.binning import MOST_BINS
@@ -21,9 +22,14 @@ class TreeOptions:
             is taken with so much second derivative of the whole node added, so that rare categories
             are not the first and the last by chance. A logistic loss has up to 0.25 in a row, the
             squared one 2.
+        cache_dir: an existing folder for rows that memory has no room for; None keeps them there.
+            Training then has two files in it: of the numbers that were read, four bytes each, until
+            their bins are found; and of their bins, a byte each, which the system takes out of the
+            memory when it needs it for something else. The files have no names: nothing is left of
+            them, even of a run that was killed. The forest is the same.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: an option is out of its range.
 
     Example:
         >>> TreeOptions(max_bins=63).max_bins
@@ -32,6 +38,7 @@ class TreeOptions:
 
     max_bins: int = MOST_BINS
     category_smoothing: float = 10.0
+    cache_dir: str | None = None
 
     def __post_init__(self) -> None:
         """Checks."""
@@ -43,4 +50,9 @@ class TreeOptions:
         if not self.category_smoothing >= 0:
             raise ValueError(
                 f"category_smoothing must be 0 or more, got {self.category_smoothing}."
+            )
+        if self.cache_dir is not None and not os.path.isdir(self.cache_dir):
+            raise ValueError(
+                f"cache_dir ({self.cache_dir!r}) must be a folder that is there. Make it, on a "
+                "disk with five bytes for each number of each row."
             )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+import itertools
+from collections.abc import Callable
+from concurrent import futures
 from typing import Any, final
 
 import numpy as np
@@ -11,8 +14,11 @@ import tensorflow as tf
 
 from estimators.loops import op_errors_named
 from premade.boosted_trees import binning, categories
-from premade.boosted_trees.column_readers import TreeFeature
 from premade.boosted_trees.partition import BLOCK, MISSING_BIN
+from premade.boosted_trees.peers import Peers
+from premade.boosted_trees.row_hash import row_hashes
+from premade.boosted_trees.row_store import MemoryRows, RowStore, SpilledRows, zeros
+from premade.boosted_trees.sample import Sample
 from premade.boosted_trees.tree_features import TreeFeatures
 
 Tensor = Any
@@ -22,33 +28,36 @@ BINS, LABELS, WEIGHTS, BOUNDARIES = "bins", "labels", "weights", "boundaries"
 
 _SAMPLE = 200_000
 _MOST_NUMBERS = 2**31 - 1
+_COLUMNS_AT_ONCE = 64
 
 
 @final
 @dataclasses.dataclass(frozen=True)
 class TableMaker:
-    """Reads a dataset to its end, and returns one whose only element is all of it, for ever.
+    """Reads a dataset to its end, and returns one whose elements are all of it, for ever.
 
     Attributes:
         features: the numbers of each row.
         targets: takes features and labels of a batch; returns labels, in any structure, and
             weights; all of them `[batch, ...]`, the weights float32.
         known_boundaries: returns the boundaries of the bins of an earlier training, or None.
-        shards: parts of the rows, one for each thread; there are more if the numbers of a part
-            could not be counted in 32 bits.
-        seed: of the sample in which bins are found.
+        threads: of this process. The rows of a replica are in as many parts, or in more if the
+            numbers of a part could not be counted in 32 bits.
+        peers: those who have the other rows.
         max_bins: bins of a feature at the most, without that of missing values.
+        cache_dir: see `TreeOptions`.
     """
 
     features: TreeFeatures
     targets: Callable[[Any, Any], tuple[Any, Tensor]]
     known_boundaries: Callable[[], Array | None]
-    shards: int
-    seed: int
+    threads: int
+    peers: Peers
     max_bins: int = binning.MOST_BINS
+    cache_dir: str | None = None
 
     def __call__(self, dataset: Any) -> Any:
-        """Returns the table as an endless dataset.
+        """Returns the table as an endless dataset, an element for each replica of this process.
 
         Elements are tuples of one dict: `bins`, for each shard uint8 `[features, rows]`; `labels`
         and `weights`, for each shard what `targets` gives, of `[rows, ...]`, with the weight 0 and
@@ -56,31 +65,30 @@ class TableMaker:
         `[features, boundaries]`.
 
         Raises:
-            ValueError: the dataset has no end, no rows or no labels.
+            ValueError: the dataset has no end, no labels, or there are no rows at all.
         """
-        batches = self._read(dataset)
-        numbers, labels_of, weights_of = ([batch[i] for batch in batches] for i in range(3))
+        rows = self._read(dataset)
         boundaries = self.known_boundaries()
         if boundaries is None:
-            boundaries = self._boundaries(numbers)
+            boundaries = self._boundaries(rows)
+        parts = self._parts(rows.count)
+        bins = self._binned(rows.store, parts, boundaries)
         table = tf.constant(boundaries)
-        bins = np.concatenate([self._bins(x, table) for x in numbers], axis=1)
-        rows = bins.shape[1]
-        blocks = -(-rows // BLOCK)
-        most = max(1, _MOST_NUMBERS // (len(bins) * BLOCK))
-        shards = max(self.shards, -(-blocks // most))
-        size = -(-blocks // shards) * BLOCK
-        labels = tf.nest.map_structure(lambda *parts: np.concatenate(parts), *labels_of)
-        weights = np.concatenate(weights_of)
-        starts = range(0, shards * size, size)
-        element = {
-            BINS: tuple(tf.constant(_part(bins, start, size)) for start in starts),
-            LABELS: tuple(_repeating_part(labels, start, size) for start in starts),
-            WEIGHTS: tuple(tf.constant(_part(weights.T, start, size).T.copy()) for start in starts),
-        }
-        return tf.data.Dataset.from_tensors(({**element, BOUNDARIES: table},)).repeat()
+        elements = (
+            {
+                BINS: tuple(_without_a_copy(bins[i]) for i in of_replica),
+                LABELS: tuple(parts.repeating(rows.labels, i) for i in of_replica),
+                WEIGHTS: tuple(parts.filled(rows.weights, i) for i in of_replica),
+                BOUNDARIES: table,
+            }
+            for of_replica in np.split(np.arange(parts.count), self.peers.local_replicas)
+        )
+        first, *others = (tf.data.Dataset.from_tensors((element,)) for element in elements)
+        for other in others:
+            first = first.concatenate(other)
+        return first.repeat()
 
-    def _read(self, dataset: Any) -> list[tuple[Array, Any, Array]]:
+    def _read(self, dataset: Any) -> _Rows:
         if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
             raise ValueError(
                 "input_fn gives data without an end, and trees are grown on all rows of one pass. "
@@ -95,48 +103,68 @@ class TableMaker:
             return self.features.numbers(features), *self.targets(features, labels)
 
         read_batches = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        width = len(self.features.all)
+        store = SpilledRows(self.cache_dir, width) if self.cache_dir else MemoryRows(width)
+        rows = _Rows(store, read_batches.element_spec, self.features)
         with op_errors_named():
-            batches = [tf.nest.map_structure(_as_array, batch) for batch in read_batches]
-        if not sum(len(weights) for _, _, weights in batches):
+            for batch in read_batches:
+                rows.append(*tf.nest.map_structure(_as_array, batch))
+        # Asked by all workers before any of them refuses, so that none is left waiting.
+        count, refused = self.peers.gathered(np.array([[rows.count, rows.refused]])).sum(axis=0)
+        if not count:
             raise ValueError("input_fn gave no rows. Check its file pattern and its filters.")
-        for _, _, weights in batches:
-            if not (np.isfinite(weights).all() and (weights >= 0).all()):
-                raise ValueError(
-                    "The weights of examples must be finite and not negative. Look at the rows of "
-                    "the weight_column."
+        if refused:
+            raise ValueError(
+                "The weights of examples must be finite and not negative. Look at the rows of "
+                "the weight_column."
+            )
+        return rows
+
+    def _boundaries(self, rows: _Rows) -> Array:
+        found: list[Any] = [feature.boundaries for feature in self.features.all]
+        for i, counts in rows.counts_of_ids.items():
+            everyones = self.peers.gathered(counts[np.newaxis]).sum(axis=0)
+            found[i] = categories.listed(everyones, self.max_bins)
+        sought = [i for i, boundaries in enumerate(found) if boundaries is None]
+        if sought:
+            sample = Sample.of(rows.hashes, _SAMPLE)
+            everyones = self.peers.gathered(sample.hashes.view(np.int64)).view(np.uint64)
+            sample = sample.among(everyones, _SAMPLE)
+            numbers = rows.store.chosen(sample.rows)
+            counts = self.peers.gathered(sample.counts)
+        for start in range(0, len(sought), _COLUMNS_AT_ONCE):
+            some = sought[start : start + _COLUMNS_AT_ONCE]
+            for i, values in zip(some, self.peers.gathered(numbers[:, some]).T, strict=True):
+                found[i] = binning.boundaries_of(
+                    np.ascontiguousarray(values), self.max_bins, counts=counts
                 )
-        return batches
+        return binning.table_of([np.asarray(boundaries, np.float32) for boundaries in found])
 
-    def _boundaries(self, numbers: Sequence[Array]) -> Array:
-        ends = np.cumsum([len(part) for part in numbers])
-        is_chosen = np.ones(ends[-1], bool)
-        if len(is_chosen) > _SAMPLE:
-            rng = np.random.default_rng(self.seed)
-            is_chosen[:] = False
-            is_chosen[rng.choice(len(is_chosen), _SAMPLE, replace=False)] = True
-        chosen = zip(numbers, np.split(is_chosen, ends[:-1]), strict=True)
-        by_feature = np.concatenate([part[mask] for part, mask in chosen]).T.copy()
-        found = [
-            self._boundaries_of(feature, values)
-            if feature.categories is None
-            else self._listed(numbers, i, feature.categories)
-            for i, (feature, values) in enumerate(zip(self.features.all, by_feature, strict=True))
-        ]
-        return binning.table_of(found)
+    def _parts(self, rows: int) -> _Parts:
+        replicas = self.peers.local_replicas
+        blocks = max(1, -(-rows // BLOCK))
+        most = max(1, _MOST_NUMBERS // (len(self.features.all) * BLOCK))
+        shards = max(1, self.threads // replicas, -(-blocks // (most * replicas)))
+        return _Parts(replicas * shards, -(-blocks // (replicas * shards)) * BLOCK)
 
-    def _boundaries_of(self, feature: TreeFeature, values: Array) -> Array:
-        if feature.boundaries is not None:
-            return np.asarray(feature.boundaries, np.float32)
-        return binning.boundaries_of(values, self.max_bins)
+    def _binned(self, store: RowStore, parts: _Parts, boundaries: Array) -> Array:
+        """Returns uint8 `[parts, features, rows]`; the store is empty then."""
+        bins = zeros((parts.count, len(boundaries), parts.size), self.cache_dir)
+        table = tf.constant(boundaries)
 
-    def _listed(self, numbers: Sequence[Array], index: int, count: int) -> Array:
-        counts = sum(categories.counts_of(part[:, index], count) for part in numbers)
-        return categories.listed(np.asarray(counts), self.max_bins)
+        def take(start: int, numbers: Array) -> None:
+            part, place = divmod(start, parts.size)
+            padded = np.pad(numbers, [(0, BLOCK - len(numbers)), (0, 0)])
+            of_block = binning.table_bins(padded, table)
+            of_block = self.features.by_category(of_block, padded, table, MISSING_BIN).numpy()
+            bins[part, :, place : place + len(numbers)] = of_block[:, : len(numbers)]
 
-    def _bins(self, numbers: Array, boundaries: Tensor) -> Array:
-        bins = binning.table_bins(numbers, boundaries)
-        found: Array = self.features.by_category(bins, numbers, boundaries, MISSING_BIN).numpy()
-        return found
+        with futures.ThreadPoolExecutor(self.threads) as pool:
+            # A block for each thread at a time: more of them would have to be kept.
+            blocks = zip(itertools.count(0, BLOCK), store.blocks(BLOCK))
+            while some := list(itertools.islice(blocks, self.threads)):
+                list(pool.map(lambda block: take(*block), some))
+        return bins
 
 
 def _as_array(x: Tensor) -> Array:
@@ -144,16 +172,88 @@ def _as_array(x: Tensor) -> Array:
     return values
 
 
-def _repeating_part(columns: Any, start: int, size: int) -> Any:
-    """Returns `size` rows, the first dimension, the last one being repeated behind itself."""
+@final
+class _Rows:
+    """All rows that a worker has read.
 
-    def part(column: Array) -> Tensor:
-        return tf.constant(column[np.minimum(np.arange(start, start + size), len(column) - 1)])
+    Args:
+        store: where their numbers are.
+        spec: of a batch: numbers, labels and weights.
+        features: the numbers.
+    """
 
-    return tf.nest.map_structure(part, columns)
+    def __init__(self, store: RowStore, spec: Any, features: TreeFeatures) -> None:
+        self.store = store
+        self.count = 0
+        self.refused = 0
+        self.counts_of_ids = {
+            i: np.zeros(features.all[i].categories or 0, np.int64) for i in features.categorical
+        }
+        _, *spec = spec
+        # Of no rows, so that a worker without any has the structure.
+        none = tf.nest.map_structure(
+            lambda each: np.zeros([0, *each.shape[1:]], each.dtype.as_numpy_dtype), spec
+        )
+        self._columns = [tuple(none)]
+        self._hashes = [np.zeros(0, np.uint64)]
+
+    def append(self, numbers: Array, labels: Any, weights: Array) -> None:
+        """Takes a batch."""
+        self.store.append(numbers)
+        self.count += len(numbers)
+        self.refused += int((~(np.isfinite(weights) & (weights >= 0))).sum())
+        for i, counts in self.counts_of_ids.items():
+            counts += categories.counts_of(numbers[:, i], len(counts))
+        self._columns.append((labels, weights))
+        self._hashes.append(row_hashes([numbers]))
+
+    @property
+    def hashes(self) -> Array:
+        """Of the numbers of each row, uint64 `[rows]`."""
+        return np.concatenate(self._hashes)
+
+    @functools.cached_property
+    def labels(self) -> Any:
+        """Labels, `[rows, ...]` each."""
+        of_batches = [labels for labels, _ in self._columns]
+        return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *of_batches)
+
+    @functools.cached_property
+    def weights(self) -> Array:
+        """Weights, float32 `[rows, ...]`."""
+        return np.concatenate([weights for _, weights in self._columns])
 
 
-def _part(column: Array, start: int, size: int) -> Array:
-    """Returns `size` rows, the last dimension, filled with zeros behind the last."""
-    part = column[..., start : start + size]
-    return np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, size - part.shape[-1])])
+@final
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """How the rows of a worker are divided, in their order; the last parts may have none.
+
+    Attributes:
+        count: of the parts, those of all replicas of this worker.
+        size: rows of each part: whole blocks.
+    """
+
+    count: int
+    size: int
+
+    def filled(self, column: Array, i: int) -> Tensor:
+        """Returns rows of part i, `[size, ...]`, with zeros behind the last row."""
+        part = column[i * self.size : (i + 1) * self.size]
+        room = self.size - len(part)
+        return tf.constant(np.pad(part, [(0, room)] + [(0, 0)] * (part.ndim - 1)))
+
+    def repeating(self, columns: Any, i: int) -> Any:
+        """Returns rows of part i, `[size, ...]` each, with the last row again behind it."""
+
+        def part(column: Array) -> Tensor:
+            if not len(column):
+                return self.filled(column, i)
+            rows = np.arange(i * self.size, (i + 1) * self.size)
+            return tf.constant(column[np.minimum(rows, len(column) - 1)])
+
+        return tf.nest.map_structure(part, columns)
+
+
+def _without_a_copy(array: Array) -> Tensor:
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
