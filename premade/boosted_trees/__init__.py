@@ -4,6 +4,7 @@ Not in `premade` itself yet.
 
 What is below may not know what is above:
 
+    interchange   models of XGBoost and LightGBM in, and ours out
     estimator     the public classes
     settings      their arguments, and `options`, which tf.estimator did not have
     model_fn      one tree per logit and step in training; predictions in the other modes
@@ -32,6 +33,10 @@ What is below may not know what is above:
 from premade.boosted_trees.estimator import BoostedTreesClassifier as BoostedTreesClassifier
 from premade.boosted_trees.estimator import BoostedTreesEstimator as BoostedTreesEstimator
 from premade.boosted_trees.estimator import BoostedTreesRegressor as BoostedTreesRegressor
+from premade.boosted_trees.interchange import export_lightgbm as export_lightgbm
+from premade.boosted_trees.interchange import export_xgboost as export_xgboost
+from premade.boosted_trees.interchange import import_lightgbm as import_lightgbm
+from premade.boosted_trees.interchange import import_xgboost as import_xgboost
 from premade.boosted_trees.options import TreeOptions as TreeOptions
 from premade.boosted_trees.residual_losses import AbsoluteError as AbsoluteError
 from premade.boosted_trees.residual_losses import HuberError as HuberError
@@ -45,4 +50,8 @@ __all__ = [
     "HuberError",
     "QuantileError",
     "TreeOptions",
+    "export_lightgbm",
+    "export_xgboost",
+    "import_lightgbm",
+    "import_xgboost",
 ]

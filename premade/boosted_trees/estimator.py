@@ -37,6 +37,10 @@ class BoostedTrees(Estimator):
         settings: how many trees, and how each grows.
         config: see `Estimator`.
 
+    Attributes:
+        features: the numbers of the columns, in the order in which the forest counts them.
+        nodes: what each tree has room for.
+
     Raises:
         ValueError: a column is of a kind that trees do not take.
     """
@@ -68,6 +72,8 @@ class BoostedTrees(Estimator):
         )
         super().__init__(model_fn, model_dir, config, gather_fn=self._gathered)
         self.head = head
+        self.features = features.all
+        self.nodes = grower.nodes
         self._features = features
         self._options = settings.options
 
