@@ -45,7 +45,7 @@ class LinkedHead(SingleHead):
         }
 
     def _predictions(self, logits: Tensor) -> dict[str, Tensor]:
-        predictions = {PredictionKeys.PREDICTIONS: self._predicted(logits)}
+        predictions = {PredictionKeys.PREDICTIONS: self.predicted(logits)}
         if self._inverse_link is not None:
             predictions[PredictionKeys.LOGITS] = logits
         return predictions
@@ -58,11 +58,12 @@ class LinkedHead(SingleHead):
 
     def _observations(self, labels: Tensor, logits: Tensor) -> Observations:
         return {
-            MetricKeys.PREDICTION_MEAN: (self._predicted(logits),),
+            MetricKeys.PREDICTION_MEAN: (self.predicted(logits),),
             MetricKeys.LABEL_MEAN: (labels,),
         }
 
-    def _predicted(self, logits: Tensor) -> Tensor:
+    def predicted(self, logits: Tensor) -> Tensor:
+        """Returns the inverse link of logits, of their shape."""
         return logits if self._inverse_link is None else self._inverse_link(logits)
 
 

@@ -8,6 +8,8 @@ What is below may not know what is above:
     estimator     the public classes
     settings      their arguments, and `options`, which tf.estimator did not have
     model_fn      one tree per logit and step in training; predictions in the other modes
+    explaining    predictions with what each column adds; `importances`, of the columns
+    contributions what each feature adds
     bias          the constants that a centered forest begins with
     leaf_quantiles leaves that are medians or other quantiles of their rows
     grower        one tree: level by level, or leaf by leaf

@@ -12,7 +12,7 @@ import tensorflow as tf
 from premade import replicas
 from premade.boosted_trees import sums
 from premade.boosted_trees.derivatives import Looked
-from premade.boosted_trees.forest import LEAF, Forest, layout
+from premade.boosted_trees.forest import LEAF, Forest
 from premade.boosted_trees.leaf_quantiles import quantiles
 from premade.boosted_trees.table import LABELS, WEIGHTS
 
@@ -30,14 +30,14 @@ class Bias:
     Attributes:
         look: takes labels, logits and weights of a shard.
         outputs: number of logits.
-        nodes: of a tree of the forest.
+        layout: of a tree of the forest; see `forest.layout`.
         quantile: the constant of the loss, where it is a quantile; else None, and it is found by
             Newton's method, by the derivatives that trees take.
     """
 
     look: Callable[..., Looked]
     outputs: int
-    nodes: int
+    layout: Mapping[str, tuple[Any, tuple[int, ...]]]
     quantile: float | None = None
 
     def trees(self, table: Mapping[str, Any]) -> Forest:
@@ -48,11 +48,12 @@ class Bias:
             values, covers = self._quantiles(table, self.quantile)
         arrays: dict[str, Any] = {
             name: np.zeros([self.outputs, *shape], kind)
-            for name, (kind, shape) in layout(self.nodes, 1).items()
+            for name, (kind, shape) in self.layout.items()
         }
-        behind = [[0, 0], [0, self.nodes - 1]]
+        (nodes,) = self.layout["feature"][1]
+        behind = [[0, 0], [0, nodes - 1]]
         arrays |= {
-            "feature": np.full([self.outputs, self.nodes], LEAF, np.int32),
+            "feature": np.full([self.outputs, nodes], LEAF, np.int32),
             "value": tf.pad(values[:, tf.newaxis], behind)[:, :, tf.newaxis],
             "cover": tf.pad(tf.cast(covers, tf.float32)[:, tf.newaxis], behind),
             "output": np.arange(self.outputs, dtype=np.int32),

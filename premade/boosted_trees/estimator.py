@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,10 @@ import tensorflow as tf
 from estimators import Estimator, Head, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade.boosted_trees.category_splits import CategorySearch
+from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
 from premade.boosted_trees.forest import Forest, layout
 from premade.boosted_trees.grower import LevelGrower
+from premade.boosted_trees.importances import GAIN, importances
 from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
 from premade.boosted_trees.objective import Objective, regression_head
 from premade.boosted_trees.options import TreeOptions
@@ -62,7 +66,8 @@ class BoostedTrees(Estimator):
             settings.regularization,
             _search(features, settings),
         )
-        model_fn = TreesModelFn(
+        self._made_model_fn = functools.partial(
+            TreesModelFn,
             self._objective,
             features,
             grower,
@@ -70,7 +75,7 @@ class BoostedTrees(Estimator):
             self._peers,
             center_bias=settings.center_bias,
         )
-        super().__init__(model_fn, model_dir, config, gather_fn=self._gathered)
+        super().__init__(self._made_model_fn(), model_dir, config, gather_fn=self._gathered)
         self.head = head
         self.features = features.all
         self.nodes = grower.nodes
@@ -85,6 +90,62 @@ class BoostedTrees(Estimator):
         """
         names = layout(1, 1)
         return Forest(**{name: self.get_variable_value(f"{SCOPE}/{name}") for name in names})
+
+    def experimental_feature_importances(
+        self, normalize: bool = False
+    ) -> collections.OrderedDict[str, float]:
+        """Returns the gain of each column's splits; see `feature_importances`."""
+        return self.feature_importances(normalize=normalize)
+
+    def feature_importances(
+        self, kind: str = GAIN, *, normalize: bool = False
+    ) -> collections.OrderedDict[str, float]:
+        """Returns how much each column matters to the forest, the most important one first.
+
+        What a column is worth on rows that were not trained on, `permutation_importance` tells.
+
+        Args:
+            kind: `gain`, how much the column's splits lower the loss in training (twice that, in
+                all); or `splits`, how many there are.
+            normalize: divide by the sum, so that they add up to 1.
+
+        Raises:
+            ValueError: nothing is trained yet, or the kind is unknown.
+        """
+        return importances(self.forest(), self._columns, kind, normalize=normalize)
+
+    def experimental_predict_with_explanations(
+        self,
+        input_fn: Any,
+        predict_keys: Sequence[str] | str | None = None,
+        hooks: Iterable[Any] | None = None,
+        checkpoint_path: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yields predictions, and what each column adds to them.
+
+        They have two more entries than those of `predict`: `bias`, where every prediction starts,
+        and `dfc`, an OrderedDict of what each column adds, the greatest first. Together they are
+        the probability of class 1, or the number that is predicted.
+
+        Args:
+            input_fn: see `Estimator.predict`.
+            predict_keys: see `Estimator.predict`; the two are there anyway.
+            hooks: see `Estimator.predict`.
+            checkpoint_path: see `Estimator.predict`.
+
+        Raises:
+            ValueError: the head has several logits, or it is not known what they mean.
+        """
+        explainer = Explainer.of(self.head, self._columns)
+        if predict_keys is not None:
+            keys = [predict_keys] if isinstance(predict_keys, str) else predict_keys
+            predict_keys = [*keys, BIAS, CONTRIBUTIONS]
+        explained = Estimator(self._made_model_fn(explainer=explainer), self.model_dir, self.config)
+        return explainer.named(explained.predict(input_fn, predict_keys, hooks, checkpoint_path))
+
+    @property
+    def _columns(self) -> list[str]:
+        return [feature.column for feature in self.features]
 
     def _peers(self) -> Peers:
         return Peers(self.config.strategy)

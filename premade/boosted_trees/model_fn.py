@@ -15,6 +15,7 @@ from premade.boosted_trees import leaf_quantiles, sums, walk
 from premade.boosted_trees.bias import Bias, column
 from premade.boosted_trees.binning import MOST_BINS, NO_BOUNDARY, bins_of
 from premade.boosted_trees.derivatives import KnownLoss, Looked
+from premade.boosted_trees.explaining import Explainer
 from premade.boosted_trees.forest import MISSING, Forest, layout
 from premade.boosted_trees.grower import Grown, LevelGrower
 from premade.boosted_trees.objective import Objective
@@ -42,6 +43,7 @@ class TreesModelFn:
         peers: returns those who train together.
         center_bias: whether the forest begins with a tree for each logit that is one leaf, the
             best constant.
+        explainer: what predictions say besides; None for nothing.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class TreesModelFn:
         peers: Callable[[], Peers],
         *,
         center_bias: bool = False,
+        explainer: Explainer | None = None,
     ) -> None:
         self._head, loss = objective.head, objective.loss
         self._outputs = objective.outputs
@@ -62,9 +65,10 @@ class TreesModelFn:
         self._look_at = tf.function(loss.look, jit_compile=loss.is_compiled, autograph=False)
         self._quantile = loss.quantile if isinstance(loss, KnownLoss) else None
         self._bias = (
-            Bias(self._look, self._outputs, grower.nodes, self._quantile) if center_bias else None
+            Bias(self._look, self._outputs, self._layout(), self._quantile) if center_bias else None
         )
         self._peers = peers
+        self._explainer = explainer
         self._caches: list[list[_Cache]] = []
 
     def prepare(self, features: Any, labels: Any, mode: str, sample_weight: Any = None) -> None:
@@ -91,8 +95,12 @@ class TreesModelFn:
         if mode == ModeKeys.TRAIN:
             return self._training(features, forest, boundaries)
         numbers = self._features.numbers(features)
-        logits = self._logits(_read(forest), numbers, boundaries.read_value())
-        return self._head.create_estimator_spec(features, mode, logits, labels)
+        given = _read(forest), numbers, boundaries.read_value()
+        spec = self._head.create_estimator_spec(features, mode, self._logits(*given), labels)
+        if self._explainer is None or mode != ModeKeys.PREDICT:
+            return spec
+        said = self._explainer.predictions(given[0], self._bins(*given[1:]))
+        return dataclasses.replace(spec, predictions={**spec.predictions, **said})
 
     def _layout(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
         by_category = bool(self._features.categorical)
@@ -103,10 +111,11 @@ class TreesModelFn:
         by_category = self._features.by_category if self._features.categorical else None
         if not tracing.is_exporting():
             return walk.logits_of_numbers(forest, numbers, boundaries, self._outputs, by_category)
+        return forest.logits(self._bins(numbers, boundaries), self._outputs)
+
+    def _bins(self, numbers: Tensor, boundaries: Tensor) -> Tensor:
         bins = bins_of(numbers, boundaries, MISSING)
-        if by_category is not None:
-            bins = by_category(bins, numbers, boundaries, MISSING)
-        return forest.logits(bins, self._outputs)
+        return self._features.by_category(bins, numbers, boundaries, MISSING)
 
     def _training(
         self, table: Mapping[str, Any], forest: Mapping[str, Variable], boundaries: Variable
@@ -130,7 +139,7 @@ class TreesModelFn:
             tf.raw_ops.AssignVariableOp(resource=boundaries.handle, value=table[BOUNDARIES])
             count = tf.shape(trees.feature)[0] + self._outputs
             for i, (cache, before) in enumerate(zip(caches, logits, strict=True)):
-                cache.add(before, [tf.gather(x.values, x.nodes[i]) for x in grown], count)
+                cache.add(before, [(x.values, x.nodes[i]) for x in grown], count)
 
         return EstimatorSpec(
             ModeKeys.TRAIN,
@@ -201,22 +210,38 @@ class _Cache:
 
     def logits(self, forest: Forest, bins: Tensor) -> tuple[Tensor, ...]:
         """Returns the logits of a forest; from the rows, if its last tree was not added here."""
+        trees = tf.shape(forest.feature)[0]
         found: tuple[Tensor, ...] = tf.cond(
-            tf.equal(self.trees, tf.shape(forest.feature)[0]),
+            tf.equal(self.trees, trees) | tf.equal(trees, 0),
             lambda: tuple(values.read_value() for values in self.values),
             lambda: tuple(tf.unstack(walk.logits_of_bins(forest, bins, width=len(self.values)))),
         )
         return found
 
-    def add(self, before: Sequence[Tensor], values: Sequence[Tensor], trees: Tensor) -> None:
-        """Takes note of the logits with one more tree for each output."""
-        for variable, old, change in zip(self.values, before, values, strict=True):
-            variable.assign(old + change)
+    def add(
+        self, before: Sequence[Tensor], leaves: Sequence[tuple[Tensor, Tensor]], trees: Tensor
+    ) -> None:
+        """Takes note of the logits with one more tree for each output.
+
+        Args:
+            before: the logits without it.
+            leaves: values of its leaves, and which leaf each row is in.
+            trees: how many there are with it.
+        """
+        for variable, old, (values, leaf) in zip(self.values, before, leaves, strict=True):
+            variable.assign(_added(old, values, leaf))
         self.trees.assign(trees)
 
     def forget(self) -> None:
-        """Has the next logits computed from the rows."""
+        """Has the next logits computed from the rows, unless there are no trees."""
         self.trees.assign(_NONE)
+        for values in self.values:
+            values.assign(tf.zeros_like(values))
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _added(logits: Tensor, values: Tensor, leaf: Tensor) -> Tensor:
+    return logits + tf.gather(values, leaf)
 
 
 @final

@@ -10,6 +10,7 @@ from scipy import optimize, special
 from estimators import LogisticRegressionHead
 from premade.boosted_trees.bias import Bias
 from premade.boosted_trees.derivatives import Logistic, Looked, Poisson, Softmax, Squared
+from premade.boosted_trees.forest import layout
 from premade.boosted_trees.partition import BLOCK
 from premade.boosted_trees.residual_losses import AbsoluteError, HuberError, QuantileError
 from premade.boosted_trees.table import LABELS, WEIGHTS
@@ -22,7 +23,10 @@ WEIGHT = RNG.integers(1, 4, ROWS).astype(np.float32)
 
 def trees(loss, labels, weights=WEIGHT, outputs=1):
     bias = Bias(
-        lambda *rows: Looked(*loss.look(*rows)), outputs, 3, getattr(loss, "quantile", None)
+        lambda *rows: Looked(*loss.look(*rows)),
+        outputs,
+        layout(3, 1),
+        getattr(loss, "quantile", None),
     )
     return bias.trees({LABELS: [labels], WEIGHTS: [tf.constant(weights)]})
 
