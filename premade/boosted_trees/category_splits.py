@@ -6,10 +6,14 @@ Breiman et al., "Classification and Regression Trees", 1984, section 4.2.2; the 
 boosting is convex in both sums of a side, which is all that their proof needs). So the bins of a
 categorical feature are put in that order, node by node, and then split as those of a number are.
 Missing values are one more category.
+
+That is the best for the rows at hand, and with many categories it fits their noise, so it is held
+back, by what LightGBM's documentation calls cat_smooth, cat_l2 and max_cat_threshold.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -20,7 +24,7 @@ from premade.boosted_trees.categories import MOST_LISTED
 from premade.boosted_trees.column_readers import TreeFeature
 from premade.boosted_trees.forest import WORDS
 from premade.boosted_trees.partition import MISSING_BIN
-from premade.boosted_trees.splits import Search, Splits
+from premade.boosted_trees.splits import Regularization, Search, Splits
 from premade.boosted_trees.sums import Scale
 
 Tensor = Any
@@ -29,21 +33,41 @@ _WORD_BITS = 32
 
 
 @final
+@dataclasses.dataclass(frozen=True)
+class CategoryRules:
+    """What keeps splits of categories, of which there are so many, from fitting noise.
+
+    Attributes:
+        smoothing: second derivative of the whole node that is added to each category when they are
+            sorted. Those that have less than this in a node are rare; they stay together.
+        l2: added to the penalty of leaves, when a split is valued.
+        most: categories on the smaller side of a split at the most, without rare ones.
+    """
+
+    smoothing: float
+    l2: float
+    most: int
+
+
+@final
 class CategorySearch:
     """Looks for splits of numbers and categories.
 
     Args:
-        search: looks for splits where bins are in order.
+        regularization: says what a split is worth.
         features: all features; at least one is categorical.
-        smoothing: second derivatives of the whole node that are added to each category when they
-            are sorted.
+        rules: what keeps splits of categories from fitting noise.
     """
 
-    def __init__(self, search: Search, features: Sequence[TreeFeature], smoothing: float) -> None:
-        self._search = search
-        self._smoothing = smoothing
+    def __init__(
+        self, regularization: Regularization, features: Sequence[TreeFeature], rules: CategoryRules
+    ) -> None:
+        self._rules = rules
         counts = {i: each.categories for i, each in enumerate(features) if each.categories}
         self._which = list(counts)
+        more_l2 = np.zeros([len(features), 1, 1])
+        more_l2[self._which] = rules.l2
+        self._search = Search(regularization, more_l2)
         self._bins = min(MOST_LISTED, max(counts.values()))
         # Of each feature, which of the categorical ones it is.
         place = np.full(len(features), -1, np.int32)
@@ -57,13 +81,14 @@ class CategorySearch:
     ) -> Splits:
         """Returns the best split of each node; see `Search.best`.
 
-        Categories of which the node has no row go where missing values go, and so do those that no
-        row of the whole table has. Of equally good categories that of the lower bin is first.
+        Categories that are rare in the node go to one side together, where they fit better; where
+        the node has none of them, where more weight goes. Of equally good categories that of the
+        lower bin is first.
         """
-        ordered, bins, order = self._sorted(histogram, sums, scale.first, scale.second)
+        ordered, places = self._sorted(histogram, sums, scale.first, scale.second)
         found = self._search.best(ordered, sums, allowed, scale, nodes)
         split = (found.is_split, found.feature, found.threshold, found.missing_left)
-        threshold, missing_left, left_bins = self._sets(*split, bins, order)
+        threshold, missing_left, left_bins = self._sets(*split, places)
         return Splits(
             found.is_split,
             found.gain,
@@ -76,26 +101,38 @@ class CategorySearch:
 
     def _in_order(
         self, histogram: Tensor, sums: Tensor, first: Tensor, second: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the histogram in which bins of categories are sorted; these bins; their order.
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the histogram with the bins of categories in order; and the place of each bin.
 
-        The bins are int64 `[categorical, bins + 1, nodes]`, the last one that of missing values;
-        the order is int32 of that shape, the bin at each place.
+        Places are int32 `[categorical, bins + 1, nodes]`, the last bin being that of missing
+        values; `MISSING_BIN` is the place of all rare ones.
         """
         scale = Scale(first, second)
         whole = tf.gather(histogram, self._which)
         bins = tf.concat([whole[:, : self._bins], whole[:, MISSING_BIN:]], axis=1)
-        (g, h), (of_node, weight) = scale.unpack(bins), scale.unpack(sums)
+        places = self._places(*scale.unpack(bins), *scale.unpack(sums))
+        categorical, size, nodes = bins.shape
+        at = np.meshgrid(*(np.arange(n, dtype=np.int32) for n in bins.shape), indexing="ij")
+        where = tf.stack([tf.constant(at[0]), places, tf.constant(at[2])], axis=3)
+        zeros = tf.zeros([categorical, MISSING_BIN + 1, nodes], tf.int64)
+        ordered = tf.tensor_scatter_nd_add(zeros, where, bins)
+        which = tf.constant(self._which)[:, tf.newaxis]
+        return tf.tensor_scatter_nd_update(histogram, which, ordered), places
+
+    def _places(self, g: Tensor, h: Tensor, of_node: Tensor, weight: Tensor) -> Tensor:
+        """Returns where each bin comes; arguments are derivatives of bins and of whole nodes."""
+        smoothing, most = self._rules.smoothing, self._rules.most
         mean = tf.math.divide_no_nan(of_node, weight)
-        score = tf.math.divide_no_nan(g + self._smoothing * mean, h + self._smoothing)
-        score = tf.where(tf.equal(bins, 0), tf.constant(np.inf, tf.float64), score)
+        score = tf.math.divide_no_nan(g + smoothing * mean, h + smoothing)
+        is_rare = (h < smoothing) | (tf.equal(h, 0.0) & tf.equal(g, 0.0))
+        score = tf.where(is_rare, tf.constant(np.inf, tf.float64), score)
         order = tf.argsort(score, axis=1, stable=True)
-        by_node = [tf.transpose(x, [0, 2, 1]) for x in (bins, order)]
-        ordered = tf.transpose(tf.gather(*by_node, batch_dims=2), [0, 2, 1])
-        room = histogram.shape[1] - ordered.shape[1]
-        ordered = tf.pad(ordered, [[0, 0], [0, room], [0, 0]])
-        where = tf.constant(self._which)[:, tf.newaxis]
-        return tf.tensor_scatter_nd_update(histogram, where, ordered), bins, order
+        place = tf.argsort(order, axis=1)
+        count = tf.reduce_sum(tf.cast(~is_rare, tf.int32), axis=1, keepdims=True)
+        # No cut is where both sides would have too many.
+        is_middle = (place >= most) & (place < count - most)
+        place = tf.where(is_middle, most, place)
+        return tf.where(is_rare, MISSING_BIN, place)
 
     def _sets_of(
         self,
@@ -103,24 +140,18 @@ class CategorySearch:
         feature: Tensor,
         threshold: Tensor,
         missing_left: Tensor,
-        bins: Tensor,
-        order: Tensor,
+        places: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns threshold, missing_left and left_bins of `Splits`."""
-        place = tf.gather(self._place, feature)
-        is_category = is_split & (place >= 0)
-        node = tf.range(feature.shape[0])
-        own = tf.stack([tf.maximum(place, 0), node], axis=1)
-        bins, order = (tf.gather_nd(tf.transpose(x, [0, 2, 1]), own) for x in (bins, order))
-        at = tf.stack([tf.broadcast_to(node[:, tf.newaxis], order.shape), order], axis=2)
-        ranks = tf.broadcast_to(tf.range(order.shape[1]), order.shape)
-        rank = tf.tensor_scatter_nd_update(tf.zeros_like(order), at, ranks)
-        is_there = tf.not_equal(bins, 0)
-        is_left = rank <= threshold[:, tf.newaxis]
-        learnt = is_category & is_there[:, -1]
-        missing_left = tf.where(learnt, is_left[:, -1], missing_left)
-        is_left = tf.where(is_there, is_left, missing_left[:, tf.newaxis])[:, :-1]
-        is_left = tf.pad(is_left, [[0, 0], [0, MISSING_BIN - is_left.shape[1]]])
+        which = tf.gather(self._place, feature)
+        is_category = is_split & (which >= 0)
+        own = tf.stack([tf.maximum(which, 0), tf.range(feature.shape[0])], axis=1)
+        place = tf.gather_nd(tf.transpose(places, [0, 2, 1]), own)
+        is_left = place <= threshold[:, tf.newaxis]
+        is_left = tf.where(tf.equal(place, MISSING_BIN), missing_left[:, tf.newaxis], is_left)
+        missing_left = tf.where(is_category, is_left[:, -1], missing_left)
+        room = MISSING_BIN - self._bins
+        is_left = tf.pad(is_left[:, :-1], [[0, 0], [0, room]])
         up_to = tf.range(MISSING_BIN) <= threshold[:, tf.newaxis]
         is_left = tf.where(is_category[:, tf.newaxis], is_left, up_to)
         is_left = tf.concat([is_left, missing_left[:, tf.newaxis]], axis=1)

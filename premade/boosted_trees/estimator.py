@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from estimators import Estimator, Head, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
-from premade.boosted_trees.category_splits import CategorySearch
+from premade.boosted_trees.category_splits import CategoryRules, CategorySearch
 from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
 from premade.boosted_trees.forest import Forest, layout
 from premade.boosted_trees.grower import LevelGrower
@@ -406,10 +406,13 @@ class BoostedTreesRegressor(BoostedTrees):
 
 
 def _search(features: TreeFeatures, settings: Settings) -> Search | CategorySearch:
-    search = Search(settings.regularization)
     if not features.categorical:
-        return search
-    return CategorySearch(search, features.all, settings.options.category_smoothing)
+        return Search(settings.regularization)
+    options = settings.options
+    rules = CategoryRules(
+        options.category_smoothing, options.category_l2, options.max_categories_per_side
+    )
+    return CategorySearch(settings.regularization, features.all, rules)
 
 
 def _threads() -> int:

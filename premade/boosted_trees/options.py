@@ -19,9 +19,11 @@ class TreeOptions:
             numbers, bins have about the same number of rows; of categories, all but the most
             frequent share a bin.
         category_smoothing: categories are sorted by the mean of their derivatives to be split; it
-            is taken with so much second derivative of the whole node added, so that rare categories
-            are not the first and the last by chance. A logistic loss has up to 0.25 in a row, the
-            squared one 2.
+            is taken with so much second derivative of the whole node added, and categories that
+            have less than this in a node stay together. A logistic loss has up to 0.25 in a row,
+            the squared one 2. 0 tells all categories apart, by what may be chance.
+        category_l2: added to `l2_regularization` when a split of categories is valued.
+        max_categories_per_side: categories on the smaller side of a split at the most.
         cache_dir: an existing folder for rows that memory has no room for; None keeps them there.
             Training then has two files in it: of the numbers that were read, four bytes each, until
             their bins are found; and of their bins, a byte each, which the system takes out of the
@@ -37,7 +39,9 @@ class TreeOptions:
     """
 
     max_bins: int = MOST_BINS
-    category_smoothing: float = 10.0
+    category_smoothing: float = 5.0
+    category_l2: float = 10.0
+    max_categories_per_side: int = 32
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
@@ -47,9 +51,13 @@ class TreeOptions:
                 f"max_bins must be 2 to {MOST_BINS}, got {self.max_bins}: the bin of a number is "
                 "kept in a byte. More bins seldom make better trees; more trees do."
             )
-        if not self.category_smoothing >= 0:
+        for name in ("category_smoothing", "category_l2"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+        if not self.max_categories_per_side >= 1:
             raise ValueError(
-                f"category_smoothing must be 0 or more, got {self.category_smoothing}."
+                "max_categories_per_side must be 1 or more, got "
+                f"{self.max_categories_per_side}. 1 parts one category from all others."
             )
         if self.cache_dir is not None and not os.path.isdir(self.cache_dir):
             raise ValueError(

@@ -89,10 +89,12 @@ class Search:
 
     Args:
         regularization: says what a split is worth.
+        more_l2: float64 `[features, 1, 1]` or a number, added to its l2 when a split is valued.
     """
 
-    def __init__(self, regularization: Regularization) -> None:
+    def __init__(self, regularization: Regularization, more_l2: Any = 0.0) -> None:
         self._regularization = regularization
+        self._more_l2 = more_l2
         self._best = tf.function(self._best_of_all, jit_compile=True, autograph=False)
 
     def best(
@@ -194,7 +196,8 @@ class Search:
         """Returns the gain of sending `left` to the left; 0 where that is no split."""
         (gl, hl), (gr, hr) = scale.unpack(left), scale.unpack(sums - left)
         worth = self._regularization
-        gain = worth.gain(gl, hl) + worth.gain(gr, hr) - own - worth.tree_complexity
+        more = self._more_l2
+        gain = worth.gain(gl, hl + more) + worth.gain(gr, hr + more) - own - worth.tree_complexity
         least = worth.min_node_weight
         is_split = (hl > 0.0) & (hr > 0.0) & (hl >= least) & (hr >= least)
         return tf.where(is_split, gain, tf.zeros_like(gain))

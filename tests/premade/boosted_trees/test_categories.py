@@ -16,6 +16,7 @@ from premade.boosted_trees.forest import Forest
 
 NAMES = [f"city {i}" for i in range(40)]
 ROWS = 3000
+NOT_HELD_BACK = TreeOptions(category_smoothing=0.0, category_l2=0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +170,9 @@ def test_the_most_frequent_of_many_have_bins_of_their_own(tmp_path):
     # Ids 0 to 899, the higher the more frequent up to 299; the last 600 are there once each.
     ids = np.concatenate([np.repeat(np.arange(300), np.arange(300) // 10 + 2), np.arange(300, 900)])
     column = fc.categorical_column_with_identity("c", 1000)
-    trees = trees_in(tmp_path, [column], n_trees=1, max_depth=1, learning_rate=1.0)
+    trees = trees_in(
+        tmp_path, [column], n_trees=1, max_depth=1, learning_rate=1.0, options=NOT_HELD_BACK
+    )
     trees.train(data({"c": ids}, (ids >= 300).astype(np.float32)))
     (ids_of_bins,) = trees.get_variable_value("boosted_trees/boundaries")
     # 253 bins, and one for all others: of the equally frequent 40 to 49 it has the first three.
@@ -198,9 +201,7 @@ def test_hashed_and_crossed_columns(column, tmp_path):
     city = np.array(NAMES[:4] * 50)
     half = np.array(["a", "b", "b", "a", "b"] * 40)
     features, y = {"city": city, "half": half}, (city == NAMES[2]) * np.where(half == "a", 5.0, 3.0)
-    trees = trees_in(
-        tmp_path, [column], n_trees=1, learning_rate=1.0, options=TreeOptions(category_smoothing=0)
-    )
+    trees = trees_in(tmp_path, [column], n_trees=1, learning_rate=1.0, options=NOT_HELD_BACK)
     found = predicted(trees.train(data(features, y.astype(np.float32))), features)
     if column.name == "city":
         y = np.where(city == NAMES[2], y[city == NAMES[2]].mean(), 0.0)
@@ -234,6 +235,15 @@ def test_max_bins_is_the_most_that_a_feature_has(tmp_path):
 def test_refuses_numbers_of_bins(bins):
     with pytest.raises(ValueError, match=f"2 to 255, got {bins}: .* kept in a byte"):
         TreeOptions(max_bins=bins)
+
+
+@pytest.mark.parametrize(
+    "option", [{"category_smoothing": -1.0}, {"category_l2": -1.0}, {"max_categories_per_side": 0}]
+)
+def test_refuses_options(option):
+    (name,) = option
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        TreeOptions(**option)
 
 
 def test_refuses_other_columns():
