@@ -19,6 +19,7 @@ from typing import Any, final
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
 
 from premade.boosted_trees.categories import MOST_LISTED
 from premade.boosted_trees.column_readers import TreeFeature
@@ -30,6 +31,7 @@ from premade.boosted_trees.sums import Scale
 Tensor = Any
 
 _WORD_BITS = 32
+_NODES_AT_ONCE = 8
 
 
 @final
@@ -85,7 +87,9 @@ class CategorySearch:
         the node has none of them, where more weight goes. Of equally good categories that of the
         lower bin is first.
         """
-        ordered, places = self._sorted(histogram, sums, scale.first, scale.second)
+        ordered, places = self._sorted(
+            histogram, sums, scale.first, scale.second, tf.constant(nodes)
+        )
         found = self._search.best(ordered, sums, allowed, scale, nodes)
         split = (found.is_split, found.feature, found.threshold, found.missing_left)
         threshold, missing_left, left_bins = self._sets(*split, places)
@@ -100,7 +104,7 @@ class CategorySearch:
         )
 
     def _in_order(
-        self, histogram: Tensor, sums: Tensor, first: Tensor, second: Tensor
+        self, histogram: Tensor, sums: Tensor, first: Tensor, second: Tensor, nodes: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Returns the histogram with the bins of categories in order; and the place of each bin.
 
@@ -110,24 +114,25 @@ class CategorySearch:
         scale = Scale(first, second)
         whole = tf.gather(histogram, self._which)
         bins = tf.concat([whole[:, : self._bins], whole[:, MISSING_BIN:]], axis=1)
-        places = self._places(*scale.unpack(bins), *scale.unpack(sums))
-        categorical, size, nodes = bins.shape
+        places = self._places(*scale.unpack(bins), *scale.unpack(sums), nodes)
+        categorical, _, room = bins.shape
         at = np.meshgrid(*(np.arange(n, dtype=np.int32) for n in bins.shape), indexing="ij")
         where = tf.stack([tf.constant(at[0]), places, tf.constant(at[2])], axis=3)
-        zeros = tf.zeros([categorical, MISSING_BIN + 1, nodes], tf.int64)
+        zeros = tf.zeros([categorical, MISSING_BIN + 1, room], tf.int64)
         ordered = tf.tensor_scatter_nd_add(zeros, where, bins)
         which = tf.constant(self._which)[:, tf.newaxis]
         return tf.tensor_scatter_nd_update(histogram, which, ordered), places
 
-    def _places(self, g: Tensor, h: Tensor, of_node: Tensor, weight: Tensor) -> Tensor:
-        """Returns where each bin comes; arguments are derivatives of bins and of whole nodes."""
+    def _places(
+        self, g: Tensor, h: Tensor, of_node: Tensor, weight: Tensor, nodes: Tensor
+    ) -> Tensor:
+        """Returns where each bin comes; first are derivatives of bins and of whole nodes."""
         smoothing, most = self._rules.smoothing, self._rules.most
         mean = tf.math.divide_no_nan(of_node, weight)
         score = tf.math.divide_no_nan(g + smoothing * mean, h + smoothing)
         is_rare = (h < smoothing) | (tf.equal(h, 0.0) & tf.equal(g, 0.0))
         score = tf.where(is_rare, tf.constant(np.inf, tf.float64), score)
-        order = tf.argsort(score, axis=1, stable=True)
-        place = tf.argsort(order, axis=1)
+        place = _ranks(score, nodes)
         count = tf.reduce_sum(tf.cast(~is_rare, tf.int32), axis=1, keepdims=True)
         # No cut is where both sides would have too many.
         is_middle = (place >= most) & (place < count - most)
@@ -157,6 +162,33 @@ class CategorySearch:
         is_left = tf.concat([is_left, missing_left[:, tf.newaxis]], axis=1)
         is_left |= ~is_split[:, tf.newaxis]
         return tf.where(is_category, -1, threshold), missing_left, words_of(is_left)
+
+
+def _ranks(score: Tensor, nodes: Tensor) -> Tensor:
+    """Returns how many of the second dimension come before each, int32 `[n, bins, nodes]`.
+
+    Of equal ones the first comes first. By comparing all pairs: XLA's sort takes some times longer
+    for so few. Only the first `nodes` are looked at, some at a time.
+    """
+    features, bins, room = score.shape
+    size = min(_NODES_AT_ONCE, room)
+    place = tf.range(bins)[tf.newaxis, :, tf.newaxis]
+
+    def look(i: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
+        some = tf.slice(score, [0, 0, i * size], [features, bins, size])
+
+        def count(other: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
+            its = tf.slice(some, [0, other, 0], [features, 1, size])
+            is_before = (its < some) | (tf.equal(its, some) & (other < place))
+            return other + 1, ranks + tf.cast(is_before, tf.int32)
+
+        zeros = tf.zeros(some.shape, tf.int32)
+        _, ranks = tf.while_loop(lambda other, _: other < bins, count, (0, zeros))
+        return i + 1, xla.dynamic_update_slice(found, ranks, [0, 0, i * size])
+
+    zeros = tf.zeros(score.shape, tf.int32)
+    _, found = tf.while_loop(lambda i, _: i * size < nodes, look, (0, zeros))
+    return found
 
 
 def without_missing(words: Tensor) -> Tensor:

@@ -156,7 +156,7 @@ def test_smoothing_sorts_by_less_than_the_mean_of_few_rows():
         rules = CategoryRules(smoothing, 0.0, 255)
         search = CategorySearch(Regularization(), FEATURES, rules)
         arrays = tf.constant(histogram), tf.constant([packed.sum()])
-        _, places = search._sorted(*arrays, SCALE.first, SCALE.second)
+        _, places = search._sorted(*arrays, SCALE.first, SCALE.second, tf.constant(1))
         return places[0, :3, 0].numpy().tolist()
 
     assert places(0.0) == [1, 2, 0]
