@@ -1,4 +1,4 @@
-"""Premade estimators: baselines, linear, deep, wide & deep, recurrent, and k-means.
+"""Premade estimators: baselines, linear, deep, wide & deep, recurrent, boosted trees, k-means.
 
 Synopsis::
 
@@ -21,6 +21,10 @@ The networks under them are plain Keras models, exported beside them.
 from premade.baseline import BaselineClassifier as BaselineClassifier
 from premade.baseline import BaselineEstimator as BaselineEstimator
 from premade.baseline import BaselineRegressor as BaselineRegressor
+from premade.boosted_trees.estimator import BoostedTreesClassifier as BoostedTreesClassifier
+from premade.boosted_trees.estimator import BoostedTreesEstimator as BoostedTreesEstimator
+from premade.boosted_trees.estimator import BoostedTreesRegressor as BoostedTreesRegressor
+from premade.boosted_trees.options import TreeOptions as TreeOptions
 from premade.dnn import DNNClassifier as DNNClassifier
 from premade.dnn import DNNEstimator as DNNEstimator
 from premade.dnn import DNNRegressor as DNNRegressor
@@ -55,6 +59,9 @@ __all__ = [
     "BaselineEstimator",
     "BaselineModel",
     "BaselineRegressor",
+    "BoostedTreesClassifier",
+    "BoostedTreesEstimator",
+    "BoostedTreesRegressor",
     "DNNClassifier",
     "DNNEstimator",
     "DNNLinearCombinedClassifier",
@@ -72,6 +79,7 @@ __all__ = [
     "RNNClassifier",
     "RNNEstimator",
     "RNNModel",
+    "TreeOptions",
     "WideDeepModel",
     "classifier_parse_example_spec",
     "linear_weights",

@@ -1,7 +1,5 @@
 """Gradient boosted trees: forests grown from histograms of binned features.
 
-Not in `premade` itself yet.
-
 What is below may not know what is above:
 
     interchange   models of XGBoost and LightGBM in, and ours out

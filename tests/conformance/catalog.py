@@ -229,6 +229,7 @@ class Model:
         make: makes the Estimator of a run.
         covers: names of the heads in it.
         is_random: whether its steps draw random numbers, so that two replicas cannot equal one.
+        needs_an_end: whether it takes one pass of data, and no data without an end.
     """
 
     name: str
@@ -236,6 +237,7 @@ class Model:
     make: Callable[[estimators.RunConfig], estimators.Estimator]
     covers: tuple[str, ...] = ()
     is_random: bool = False
+    needs_an_end: bool = False
 
     @property
     def class_name(self) -> str:
@@ -243,8 +245,9 @@ class Model:
         return self.name.partition("-")[0]
 
     def shuffled(self) -> tf.data.Dataset:
-        """See the function of this name."""
-        return shuffled(self.labels)
+        """See the function of this name; one pass where the model needs an end."""
+        found = shuffled(self.labels)
+        return found.take(ROWS // BATCH_SIZE) if self.needs_an_end else found
 
     def batches(self, batch_size: int = BATCH_SIZE) -> tf.data.Dataset:
         """See the function of this name."""
@@ -260,6 +263,16 @@ def wide() -> list[Any]:
         fc.crossed_column([_ages(), "job"], 20),
         fc.categorical_column_with_hash_bucket("skills", 10),
         fc.weighted_categorical_column(fc.categorical_column_with_hash_bucket("town", 10), "stay"),
+    ]
+
+
+def forest() -> list[Any]:
+    """Columns of boosted trees."""
+    return [
+        fc.numeric_column("hours", shape=(2,)),
+        _ages(),
+        _jobs(),
+        fc.indicator_column(fc.categorical_column_with_hash_bucket("skills", 3)),
     ]
 
 
@@ -513,6 +526,26 @@ MODELS = (
             config=c,
             feature_columns=points(),
         ),
+    ),
+    Model(
+        "BoostedTreesClassifier",
+        "binary",
+        lambda c: premade.BoostedTreesClassifier(forest(), max_depth=2, center_bias=True, config=c),
+        needs_an_end=True,
+    ),
+    Model(
+        "BoostedTreesRegressor",
+        "real",
+        lambda c: premade.BoostedTreesRegressor(forest(), max_depth=2, config=c),
+        needs_an_end=True,
+    ),
+    Model(
+        "BoostedTreesEstimator",
+        "three",
+        lambda c: premade.BoostedTreesEstimator(
+            forest(), head=estimators.MultiClassHead(3), max_depth=2, config=c
+        ),
+        needs_an_end=True,
     ),
     Model(
         "Estimator",

@@ -32,6 +32,7 @@ NO_ENTRY = {
     "export_onnx": "see tests/bridge/test_runtimes.py",
     "export_tfjs": "see tests/bridge/test_runtimes.py",
     "from_keras": "see tests/bridge/test_premade.py",
+    "TreeOptions": "more arguments of the boosted trees",
     "transformed": "see tests/bridge/test_runtimes.py",
     "serving_input_receiver_fn": "see tests/bridge/test_what_models_do.py",
     "to_keras": "the way back to Keras: see tests/bridge/test_model_to_estimator.py",
