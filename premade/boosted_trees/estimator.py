@@ -163,7 +163,8 @@ class BoostedTrees(Estimator):
         return maker(dataset)
 
     def _known_boundaries(self) -> np.ndarray[Any, Any] | None:
-        if self.latest_checkpoint() is None:
+        # A checkpoint of a run that had no tree yet knows none either.
+        if self.latest_checkpoint() is None or not len(self.get_variable_value(f"{SCOPE}/output")):
             return None
         return self.get_variable_value(f"{SCOPE}/{BOUNDARIES}")
 

@@ -58,5 +58,7 @@ class Sample:
             others: uint64 `[n]`, the hashes of the samples of all workers.
             size: distinct rows of all workers at the most.
         """
+        if len(others) <= size:
+            return self
         is_in = np.isin(self.hashes, np.unique(others)[:size])
         return Sample(self.hashes[is_in], self.rows[is_in], self.counts[is_in])

@@ -86,7 +86,11 @@ class TableMaker:
         first, *others = (tf.data.Dataset.from_tensors((element,)) for element in elements)
         for other in others:
             first = first.concatenate(other)
-        return first.repeat()
+        options = tf.data.Options()
+        # A prefetched element would be in every checkpoint, and a run that was interrupted would
+        # begin with it, whatever the order in which the rows were read again.
+        options.experimental_optimization.inject_prefetch = False
+        return first.repeat().with_options(options)
 
     def _read(self, dataset: Any) -> _Rows:
         if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:

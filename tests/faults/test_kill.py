@@ -9,7 +9,6 @@ import pytest
 
 from estimators.checkpoints import Checkpoint, CheckpointStore
 
-STEPS_PER_KILL = 500
 LONGEST_SECS = 0.8
 
 
@@ -19,18 +18,21 @@ def _step_in(model_dir):
     return None if checkpoint is None else checkpoint.step
 
 
+# More steps for each kill than one makes before it; and the script with its arguments.
 SCRIPTS = {
-    "model_fn": ("train_script.py",),
-    "keras_as_it_is": ("keras_train_script.py", "as_it_is"),
-    "keras_row_wise": ("keras_train_script.py", "row_wise"),
+    "model_fn": (500, "train_script.py"),
+    "keras_as_it_is": (500, "keras_train_script.py", "as_it_is"),
+    "keras_row_wise": (500, "keras_train_script.py", "row_wise"),
+    "boosted_trees": (200, "trees_train_script.py"),
 }
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("arguments", SCRIPTS.values(), ids=SCRIPTS)
-def test_killed_runs_end_bit_identical(train_script, tmp_path, pytestconfig, arguments):
+@pytest.mark.parametrize("steps_and_script", SCRIPTS.values(), ids=SCRIPTS)
+def test_killed_runs_end_bit_identical(train_script, tmp_path, pytestconfig, steps_and_script):
+    steps_per_kill, *arguments = steps_and_script
     kills = pytestconfig.getoption("kills")
-    steps, moments = STEPS_PER_KILL * (kills + 1), random.Random(kills)
+    steps, moments = steps_per_kill * (kills + 1), random.Random(kills)
     never_killed, killed = tmp_path / "never_killed", tmp_path / "killed"
     train_script(never_killed, steps, *arguments).finish()
     script = train_script(killed, steps, *arguments)

@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import roc_auc_score
 
 import feature_columns as fc
-from estimators import RunConfig, export
+from estimators import Hook, RunConfig, export
 from premade.boosted_trees import (
     BoostedTreesClassifier,
     BoostedTreesEstimator,
@@ -106,6 +106,37 @@ def test_an_interrupted_run_grows_the_same_forest(tmp_path):
     for name, array in whole.items():
         np.testing.assert_array_equal(array, resumed[name], err_msg=name)
     assert len(whole["feature"]) == 12
+
+
+class _Stop(Hook):
+    """Interrupts a run: unlike one that has come to its end, it goes on where it was."""
+
+    def due(self, step):
+        return 2 if step < 2 else None
+
+    def after(self, run, outputs):
+        run.request_stop("the test says so")
+
+
+def test_an_interrupted_run_may_read_its_rows_in_another_order(tmp_path):
+    x, y = numbers()
+    order = np.random.default_rng(3).permutation(ROWS)
+
+    def forest(folder, *orders):
+        config = RunConfig(model_dir=str(tmp_path / folder), progress=False)
+        for rows in orders:
+            trees = BoostedTreesRegressor(columns(), n_trees=5, max_depth=4, config=config)
+            trees.train(data(x[rows], y[rows]), hooks=[_Stop()] if len(orders) > 1 else [])
+        return trees.forest().arrays()
+
+    whole = forest("whole", np.arange(ROWS))
+    resumed = forest("resumed", np.arange(ROWS), order)
+    for name, array in whole.items():
+        np.testing.assert_array_equal(array, resumed[name], err_msg=name)
+    # No row is in a checkpoint.
+    sizes = [path.stat().st_size for path in (tmp_path / "resumed").glob("*.input-*")]
+    assert sizes
+    assert max(sizes) < 1000
 
 
 def test_the_order_of_the_rows_does_not_matter(tmp_path):
