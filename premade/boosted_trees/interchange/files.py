@@ -54,7 +54,8 @@ def import_xgboost(
     `numeric_column("x", shape=2)`. A file without names is taken to be in the order of the numbers
     of the only column. A `bucketized_column` reads the number behind it, with boundaries of the
     file instead of its own; so a second column makes room where a feature is split at more values
-    than the 254 that one column has room for.
+    than the 254 that one column has room for. A category is a categorical column whose ids are the
+    numbers that the file has for it.
 
     Args:
         estimator: has nothing trained yet. Its head says what the objective of the file does; its
@@ -121,6 +122,8 @@ def export_xgboost(estimator: BoostedTrees, path: Path) -> None:
 
     `xgboost.Booster(model_file="model.json")` of XGBoost 2.1 or 3 then predicts the same from a
     `DMatrix` with `feature_names=booster.feature_names`: the names that `import_xgboost` finds.
+    Categories are their ids there, and one that is missing is NaN; the `DMatrix` is told by
+    `feature_types=booster.feature_types` and `enable_categorical=True`.
 
     Args:
         estimator: a trained one.
@@ -149,7 +152,8 @@ def export_lightgbm(estimator: BoostedTrees, path: Path) -> None:
 
     `lightgbm.Booster(model_file="model.txt")` of LightGBM 4 then predicts the same from rows with
     the numbers in the order of `booster.feature_name()`: the names that `import_lightgbm` finds.
-    (Numbers between -1e-35 and 1e-35 are zero to LightGBM.)
+    Categories are their ids there, and one that is missing is NaN. Numbers between -1e-35 and 1e-35
+    are zero to LightGBM.
 
     Args:
         estimator: a trained one.
@@ -190,7 +194,7 @@ def _import(
     for i, name in enumerate(_names(estimator.features)):
         places.setdefault(name, []).append(i)
     model = _renamed(model, feature_names or _own_names(model, places, estimator.features))
-    found = binned(model, places, estimator.nodes)
+    found = binned(model, places, estimator.nodes, _categories(estimator))
     values = {f"{SCOPE}/{name}": array for name, array in found.forest.arrays().items()}
     values |= {f"{SCOPE}/{BOUNDARIES}": found.boundaries, "global_step": np.int64(model.steps)}
     CheckpointStore(estimator.model_dir).commit(model.steps, values, resume="afresh")
@@ -200,11 +204,15 @@ def _model_of(estimator: BoostedTrees) -> TreeModel:
     boundaries = estimator.get_variable_value(f"{SCOPE}/{BOUNDARIES}")
     names = [re.sub(r'[\s\[\]<>{},:"]', "_", name) for name in _names(estimator.features)]
     return unbinned(
-        BinnedForest(estimator.forest(), boundaries),
+        BinnedForest(estimator.forest(), boundaries, _categories(estimator)),
         names,
         estimator.head.logits_dimension,
         _link_of(estimator.head),
     )
+
+
+def _categories(estimator: BoostedTrees) -> tuple[int, ...]:
+    return tuple(feature.categories or 0 for feature in estimator.features)
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,7 +18,9 @@ from premade.boosted_trees.interchange.trees import (
     Link,
     Tree,
     TreeModel,
+    categories_of,
     leaf,
+    no_ids,
     renumbered,
     without_subnormal,
 )
@@ -71,15 +73,13 @@ def read(text: str) -> TreeModel:
     outputs = int(fields["num_tree_per_iteration"])
     if "average_output" in fields:
         factor *= outputs / max(1, len(blocks))
-    trees = (_read_tree(_fields(f"Tree={block}"), i % outputs) for i, block in enumerate(blocks))
-    return TreeModel(
-        tuple(fields["feature_names"].split()),
-        outputs,
-        link,
-        (0.0,) * outputs,
-        tuple(tree.times(factor) for tree in trees),
-        outputs,
+    trees = tuple(
+        _read_tree(_fields(f"Tree={block}"), i % outputs).times(factor)
+        for i, block in enumerate(blocks)
     )
+    names = tuple(fields["feature_names"].split())
+    categories = categories_of(names, trees)
+    return TreeModel(names, outputs, link, (0.0,) * outputs, trees, outputs, categories)
 
 
 def write(model: TreeModel) -> str:
@@ -95,7 +95,7 @@ def write(model: TreeModel) -> str:
     if any(model.bias):
         raise ValueError("A bias is a tree of one leaf in what is written; got model.bias.")
     trees = list(_in_turns(model))
-    blocks = [f"Tree={i}\n{_written_tree(tree)}\n\n" for i, tree in enumerate(trees)]
+    blocks = [f"Tree={i}\n{_written_tree(tree, model)}\n\n" for i, tree in enumerate(trees)]
     head = {
         "version": "v4",
         "num_class": model.outputs,
@@ -164,12 +164,10 @@ def _read_tree(fields: Mapping[str, str], output: int) -> Tree:
     if int(fields["num_leaves"]) == 1:
         return leaf(output, float(fields["leaf_value"]))
     decision, threshold = _numbers(fields["decision_type"], np.int64), _numbers(fields["threshold"])
-    if (decision & _BY_CATEGORY).any():
-        raise ValueError(
-            f"{name} splits by category (num_cat={fields['num_cat']}), which is not read yet. "
-            "Train on numbers."
-        )
-    missing_left, threshold = _missing(decision, threshold, name)
+    ids = _read_ids(fields, decision, threshold)
+    by_category = (decision & _BY_CATEGORY) > 0
+    threshold = np.where(by_category, 0.0, threshold)
+    missing_left, threshold = _missing(np.where(by_category, 0, decision), threshold, name)
     # Leaves come after the nodes that split; a negative child is one of them.
     splits, leaves = len(threshold), int(fields["num_leaves"])
     children = [_numbers(fields[side], np.int64) for side in ("left_child", "right_child")]
@@ -179,13 +177,29 @@ def _read_tree(fields: Mapping[str, str], output: int) -> Tree:
         output,
         feature=_then(_numbers(fields["split_feature"], np.int32), LEAF, leaves),
         boundary=_then(without_subnormal(boundary_of(threshold)), 0.0, leaves),
-        missing_left=_then(missing_left, False, leaves),
+        ids=_then(ids, None, leaves),
+        ids_left=_then(by_category, False, leaves),
+        # Where a category splits, missing ones go right.
+        missing_left=_then(missing_left & ~by_category, False, leaves),
         left=_then(left.astype(np.int32), 0, leaves),
         value=np.concatenate([np.zeros(splits), _numbers(fields["leaf_value"])]),
         gain=_then(_numbers(fields["split_gain"], np.float32), 0.0, leaves),
         cover=cover.astype(np.float32),
     )
     return renumbered(tree, right, name)
+
+
+def _read_ids(fields: Mapping[str, str], decision: Array, threshold: Array) -> Array:
+    """Returns `Tree.ids` of the nodes that split."""
+    ids = no_ids(len(decision))
+    of_sets = _numbers(fields.get("cat_threshold", ""), np.uint32).astype("<u4")
+    starts = _numbers(fields.get("cat_boundaries", ""), np.int64)
+    for node in np.flatnonzero(decision & _BY_CATEGORY):
+        which = int(threshold[node])
+        words = of_sets[starts[which] : starts[which + 1]]
+        bits = np.unpackbits(words.view(np.uint8), bitorder="little")
+        ids[node] = frozenset(np.flatnonzero(bits).tolist())
+    return ids
 
 
 def _missing(decision: Array, threshold: Array, name: str) -> tuple[Array, Array]:
@@ -247,21 +261,32 @@ def _objective(model: TreeModel) -> str:
     return "poisson" if model.link is Link.EXPONENTIAL else "regression"
 
 
-def _written_tree(tree: Tree) -> str:
+def _written_tree(tree: Tree, model: TreeModel) -> str:
     is_leaf = tree.feature == LEAF
     inner, leaves = np.flatnonzero(~is_leaf), np.flatnonzero(is_leaf)
     number = np.empty(len(is_leaf), np.int64)
     number[inner], number[leaves] = np.arange(len(inner)), ~np.arange(len(leaves))
-    decision = (_NAN_MISSING << _MISSING_KIND) + _MISSING_LEFT * tree.missing_left[inner]
+    sets = _sets(tree, model)
+    decision = (_NAN_MISSING << _MISSING_KIND) + _MISSING_LEFT * tree.missing_left
+    decision = np.where(tree.by_category, _BY_CATEGORY, decision)
+    threshold = threshold_of(tree.boundary)
+    threshold[list(sets)] = np.arange(len(sets))
+    # Missing categories go right, so the children change places where ours go left.
+    is_swapped = tree.by_category & tree.missing_left
+    left, right = tree.left[inner] + is_swapped[inner], tree.left[inner] + ~is_swapped[inner]
+    of_sets = {
+        "cat_boundaries": np.cumsum([0, *map(len, sets.values())]),
+        "cat_threshold": np.concatenate(list(sets.values())) if sets else (),
+    }
     fields: dict[str, Iterable[Any]] = {
         "num_leaves": [len(leaves)],
-        "num_cat": [0],
+        "num_cat": [len(sets)],
         "split_feature": tree.feature[inner],
         "split_gain": tree.gain[inner],
-        "threshold": [repr(float(x)) for x in threshold_of(tree.boundary[inner])],
-        "decision_type": decision,
-        "left_child": number[tree.left[inner]],
-        "right_child": number[tree.left[inner] + 1],
+        "threshold": [repr(float(threshold[node])) for node in inner],
+        "decision_type": decision[inner],
+        "left_child": number[left],
+        "right_child": number[right],
         "leaf_value": [repr(float(x)) for x in tree.value[leaves]],
         "leaf_weight": tree.cover[leaves],
         # How many rows there were is not known.
@@ -269,10 +294,23 @@ def _written_tree(tree: Tree) -> str:
         "internal_value": tree.value[inner],
         "internal_weight": tree.cover[inner],
         "internal_count": np.zeros(len(inner), int),
+        **(of_sets if sets else {}),
         "is_linear": [0],
         "shrinkage": [1],
     }
     return _lines({name: " ".join(map(str, values)) for name, values in fields.items()})
+
+
+def _sets(tree: Tree, model: TreeModel) -> dict[int, Array]:
+    """Returns uint32 words of bits by node: which categories do not go where missing ones go."""
+    found = {}
+    for node in np.flatnonzero(tree.by_category):
+        count = model.categories[model.features[tree.feature[node]]]
+        ids = sorted(tree.ids_of(int(node), count, left=not tree.missing_left[node]))
+        bits = np.zeros(32 * (max(ids, default=0) // 32 + 1), np.uint8)
+        bits[ids] = 1
+        found[int(node)] = np.packbits(bits, bitorder="little").view("<u4")
+    return found
 
 
 def _lines(fields: Mapping[str, Any]) -> str:

@@ -1,9 +1,10 @@
-"""What the files of all systems are turned into: trees that split numbers of 32 bits."""
+"""What the files of all systems are turned into: trees that split numbers of 32 bits, and ids."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -33,7 +34,10 @@ class Tree:
         output: the sum that its leaves add to.
         feature: int32 `[nodes]`, which feature splits the node; `LEAF` at leaves.
         boundary: float32 `[nodes]`; rows with a number below it go left.
-        missing_left: bool `[nodes]`, whether rows without a number go left.
+        ids: object `[nodes]`, where a category splits the node: the ids of those that go the one
+            way, a frozenset; all others go the other. None elsewhere.
+        ids_left: bool `[nodes]`, whether these ids go left.
+        missing_left: bool `[nodes]`, whether rows without a number or a category go left.
         left: int32 `[nodes]`, the left child; 0 at leaves.
         value: float64 `[nodes]`, what the node adds; of nodes that are no leaves, the mean of their
             children by cover.
@@ -44,6 +48,8 @@ class Tree:
     output: int
     feature: Array
     boundary: Array
+    ids: Array
+    ids_left: Array
     missing_left: Array
     left: Array
     value: Array
@@ -54,6 +60,16 @@ class Tree:
         """Returns the arrays of the nodes by name."""
         names = [field.name for field in dataclasses.fields(self) if field.name != "output"]
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def by_category(self) -> Array:
+        """Whether a category splits the node, bool `[nodes]`."""
+        return np.array([ids is not None for ids in self.ids], bool)
+
+    def ids_of(self, node: int, count: int, *, left: bool) -> frozenset[int]:
+        """Returns the ids out of `count` that go left, or right, at a node that has ids."""
+        ids: frozenset[int] = self.ids[node]
+        return ids if self.ids_left[node] == left else frozenset(range(count)) - ids
 
     def times(self, factor: float) -> Tree:
         """Returns the tree whose leaves add so many times as much."""
@@ -72,6 +88,7 @@ class TreeModel:
         bias: where the sums begin, one number for each.
         trees: in the order in which they are added.
         trees_per_step: how many trees a step of training made.
+        categories: by name of a feature, how many ids there are, where it is a category.
     """
 
     features: tuple[str, ...]
@@ -80,6 +97,7 @@ class TreeModel:
     bias: tuple[float, ...]
     trees: tuple[Tree, ...]
     trees_per_step: int = 1
+    categories: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -97,12 +115,37 @@ def leaf(output: int, value: float) -> Tree:
         output,
         feature=np.array([LEAF], np.int32),
         boundary=np.zeros(1, np.float32),
+        ids=no_ids(1),
+        ids_left=np.zeros(1, bool),
         missing_left=np.zeros(1, bool),
         left=np.zeros(1, np.int32),
         value=np.array([value], np.float64),
         gain=np.zeros(1, np.float32),
         cover=np.zeros(1, np.float32),
     )
+
+
+def no_ids(nodes: int) -> Array:
+    """Returns `Tree.ids` of a tree without categories.
+
+    >>> no_ids(2).tolist()
+    [None, None]
+    """
+    return np.full(nodes, None, object)
+
+
+def categories_of(features: Sequence[str], trees: Iterable[Tree]) -> dict[str, int]:
+    """Returns by name of a feature that is a category, how many ids the splits know of.
+
+    >>> categories_of(["x"], [leaf(0, 1.0)])
+    {}
+    """
+    found: dict[str, int] = {}
+    for tree in trees:
+        for node in np.flatnonzero(tree.by_category):
+            name = features[tree.feature[node]]
+            found[name] = max(found.get(name, 0), 1 + max(tree.ids[node], default=0))
+    return found
 
 
 def renumbered(tree: Tree, right: Array, name: str) -> Tree:

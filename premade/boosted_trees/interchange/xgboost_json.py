@@ -18,6 +18,8 @@ from premade.boosted_trees.interchange.trees import (
     Link,
     Tree,
     TreeModel,
+    categories_of,
+    no_ids,
     renumbered,
     without_subnormal,
 )
@@ -67,13 +69,15 @@ def read(text: str) -> TreeModel:
         )
     ]
     count = int(parameters["num_feature"])
+    names = tuple(learner.get("feature_names") or [f"f{i}" for i in range(count)])
     return TreeModel(
-        tuple(learner.get("feature_names") or [f"f{i}" for i in range(count)]),
+        names,
         outputs,
         link,
         _read_bias(parameters["base_score"], link, outputs),
         tuple(trees),
         outputs * max(1, int(model["gbtree_model_param"].get("num_parallel_tree", 1))),
+        categories_of(names, trees),
     )
 
 
@@ -95,14 +99,12 @@ def write(model: TreeModel) -> str:
         "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(len(model.trees))},
         "iteration_indptr": _step_starts(model),
         "tree_info": [tree.output for tree in model.trees],
-        "trees": [
-            _written_tree(tree, i, len(model.features)) for i, tree in enumerate(model.trees)
-        ],
+        "trees": [_written_tree(tree, i, model) for i, tree in enumerate(model.trees)],
     }
     learner = {
         "attributes": {},
         "feature_names": list(model.features),
-        "feature_types": [],
+        "feature_types": _feature_types(model),
         "gradient_booster": {"model": booster, "name": "gbtree"},
         "learner_model_param": {
             "base_score": base_score,
@@ -165,18 +167,19 @@ def _read_tree(fields: Mapping[str, Any], index: int, output: int) -> Tree:
             f"{name} has size_leaf_vector {fields['tree_param']['size_leaf_vector']}: its leaves "
             "are for all outputs. Train with multi_strategy='one_output_per_tree'."
         )
-    if any(fields.get("split_type", ())):
-        raise ValueError(
-            f"{name} splits by category (split_type 1), which is not read yet. Train on numbers."
-        )
     left = np.array(fields["left_children"], np.int32)
     is_leaf = left < 0
     # At leaves the conditions are the values.
     condition = np.array(fields["split_conditions"], np.float32)
+    ids = _read_ids(fields)
+    is_number = ~is_leaf & np.array([each is None for each in ids])
     tree = Tree(
         output,
         feature=np.where(is_leaf, LEAF, np.array(fields["split_indices"], np.int32)),
-        boundary=np.where(is_leaf, np.float32(0.0), without_subnormal(condition)),
+        boundary=np.where(is_number, without_subnormal(condition), np.float32(0.0)),
+        ids=ids,
+        # The categories of a split go right, and all others left.
+        ids_left=np.zeros(len(left), bool),
         missing_left=np.array(fields["default_left"], bool) & ~is_leaf,
         left=left,
         value=np.where(is_leaf, condition, 0.0).astype(np.float64),
@@ -184,6 +187,14 @@ def _read_tree(fields: Mapping[str, Any], index: int, output: int) -> Tree:
         cover=np.array(fields["sum_hessian"], np.float32),
     )
     return renumbered(tree, np.array(fields["right_children"], np.int32), name)
+
+
+def _read_ids(fields: Mapping[str, Any]) -> Array:
+    ids, categories = no_ids(len(fields["left_children"])), fields.get("categories", ())
+    keys = ("categories_nodes", "categories_segments", "categories_sizes")
+    for node, start, size in zip(*(fields.get(key, ()) for key in keys), strict=True):
+        ids[node] = frozenset(categories[start : start + size])
+    return ids
 
 
 def _step_starts(model: TreeModel) -> list[int]:
@@ -205,7 +216,12 @@ def _objective(model: TreeModel) -> tuple[dict[str, Any], str]:
     return {"name": "reg:squarederror", **of_loss}, "0E0"
 
 
-def _written_tree(tree: Tree, index: int, features: int) -> dict[str, Any]:
+def _feature_types(model: TreeModel) -> list[str]:
+    types = ["c" if name in model.categories else "float" for name in model.features]
+    return types if model.categories else []
+
+
+def _written_tree(tree: Tree, index: int, model: TreeModel) -> dict[str, Any]:
     nodes, is_leaf = len(tree.feature), tree.feature == LEAF
     parents = np.full(nodes, _NO_PARENT)
     inner = np.flatnonzero(~is_leaf)
@@ -214,10 +230,7 @@ def _written_tree(tree: Tree, index: int, features: int) -> dict[str, Any]:
     value = tree.value.astype(np.float32)
     return {
         "base_weights": _floats(value),
-        "categories": [],
-        "categories_nodes": [],
-        "categories_segments": [],
-        "categories_sizes": [],
+        **_written_ids(tree, model),
         "default_left": tree.missing_left.astype(int).tolist(),
         "id": index,
         "left_children": np.where(is_leaf, -1, tree.left).tolist(),
@@ -226,14 +239,32 @@ def _written_tree(tree: Tree, index: int, features: int) -> dict[str, Any]:
         "right_children": np.where(is_leaf, -1, tree.left + 1).tolist(),
         "split_conditions": _floats(np.where(is_leaf, value, tree.boundary)),
         "split_indices": np.maximum(tree.feature, 0).tolist(),
-        "split_type": [0] * nodes,
+        "split_type": tree.by_category.astype(int).tolist(),
         "sum_hessian": _floats(tree.cover),
         "tree_param": {
             "num_deleted": "0",
-            "num_feature": str(features),
+            "num_feature": str(len(model.features)),
             "num_nodes": str(nodes),
             "size_leaf_vector": "1",
         },
+    }
+
+
+def _written_ids(tree: Tree, model: TreeModel) -> dict[str, list[int]]:
+    nodes = np.flatnonzero(tree.by_category).tolist()
+    categories: list[int] = []
+    starts = []
+    for node in nodes:
+        starts.append(len(categories))
+        count = model.categories[model.features[tree.feature[node]]]
+        # One that no row has, where all go left: there must be one.
+        categories += sorted(tree.ids_of(node, count, left=False)) or [count]
+    sizes = np.diff([*starts, len(categories)]).tolist()
+    return {
+        "categories": categories,
+        "categories_nodes": nodes,
+        "categories_segments": starts,
+        "categories_sizes": sizes,
     }
 
 

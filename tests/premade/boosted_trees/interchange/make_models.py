@@ -29,7 +29,16 @@ def training_rows():
     return x, signal
 
 
-def labels(kind, signal):
+def with_category(x):
+    """The first number becomes a category, 0 to 9; there is no 7 among 400 rows."""
+    ids = np.round(np.abs(x[:, 0]) * 10) % 10
+    return np.column_stack([np.where(ids == 7, np.nan, ids), x[:, 1:]]).astype(np.float32)
+
+
+def labels(kind, signal, x):
+    if kind == "category":
+        of_ids = np.array([3.0, 0.0, 4.0, 1.0, 3.5, 0.5, 4.5, 0.0, 2.0, 1.5, 2.5])
+        return of_ids[np.nan_to_num(x[:, 0], nan=10).astype(int)] + signal
     if kind == "binary":
         return (signal > 0.3).astype(int)
     if kind == "multiclass":
@@ -46,6 +55,12 @@ def rows_near(thresholds):
     # What TensorFlow takes for zero, and they do not.
     numbers = numbers[~((numbers != 0.0) & (np.abs(numbers) < np.finfo(np.float32).tiny))]
     return np.random.default_rng(6).choice(numbers, (60, 3))
+
+
+def with_ids(rows):
+    """Rows whose first number is a category: 0 to 9, one that is in no split, or none."""
+    ids = np.random.default_rng(8).choice([*range(10), 11, np.nan], len(rows))
+    return np.column_stack([ids, rows[:, 1:]]).astype(np.float32)
 
 
 def numbers_of(text, pattern):
@@ -73,18 +88,24 @@ def xgboost_models(prefix):
         "binary": ({"objective": "binary:logistic"}, NAMES),
         "multiclass": ({"objective": "multi:softprob", "num_class": 3, "max_depth": 2}, NAMES),
         "poisson": ({"objective": "count:poisson"}, NAMES),
+        "category": ({"max_cat_to_onehot": 1}, NAMES),
         "dart": (
             {"booster": "dart", "rate_drop": 0.5, "num_parallel_tree": 2, "subsample": 0.7},
             None,
         ),
     }
     for kind, (options, names) in kinds.items():
-        table = xgboost.DMatrix(x, labels(kind, signal), feature_names=names)
+        is_category = kind == "category"
+        numbers = with_category(x) if is_category else x
+        how = {"feature_names": names, "enable_categorical": True}
+        how["feature_types"] = ["c" if is_category else "q", "q", "q"]
+        table = xgboost.DMatrix(numbers, labels(kind, signal, numbers), **how)
         booster = xgboost.train({"max_depth": 3, "eta": 0.5, "seed": 1, **options}, table, 3)
         booster.save_model(FOLDER / f"{prefix}-{kind}.json")
         text = (FOLDER / f"{prefix}-{kind}.json").read_text()
         rows = rows_near(numbers_of(text, r'"split_conditions":\[([^]]*)'))
-        table = xgboost.DMatrix(rows, feature_names=names)
+        rows = with_ids(rows) if is_category else rows
+        table = xgboost.DMatrix(rows, **how)
         margins = booster.predict(table, output_margin=True)
         save(f"{prefix}-{kind}", rows, margins, booster.predict(table))
 
@@ -94,14 +115,17 @@ def lightgbm_models(prefix):
 
     x, signal = training_rows()
     forest = {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}
+    many = {"max_cat_to_onehot": 1, "cat_smooth": 0.0, "min_data_per_group": 5}
     kinds = {
         "binary": ({"objective": "binary", "sigmoid": 2.0}, NAMES, x),
         "multiclass": ({"objective": "multiclass", "num_class": 3, "num_leaves": 4}, NAMES, x),
         "poisson": ({"objective": "poisson"}, NAMES, np.nan_to_num(x)),
         "forest": (forest, "auto", x),
+        "category": (many, NAMES, with_category(x)),
     }
     for kind, (options, names, numbers) in kinds.items():
-        table = lightgbm.Dataset(numbers, labels(kind, signal), feature_name=names)
+        table = lightgbm.Dataset(numbers, labels(kind, signal, numbers), feature_name=names)
+        table.set_categorical_feature([0] if kind == "category" else "auto")
         options = {"num_leaves": 9, "learning_rate": 0.5, "seed": 1, "verbose": -1, **options}
         booster = lightgbm.train(options, table, 3)
         path = FOLDER / f"{prefix}-{kind}.txt"
@@ -109,6 +133,7 @@ def lightgbm_models(prefix):
         # Nothing that is read is behind this line.
         path.write_text(path.read_text().split("\nfeature_importances:")[0])
         rows = rows_near(numbers_of(path.read_text(), r"\nthreshold=(.*)"))
+        rows = with_ids(rows) if kind == "category" else rows
         margins = booster.predict(rows.astype(np.float64), raw_score=True)
         save(f"{prefix}-{kind}", rows, margins, booster.predict(rows.astype(np.float64)))
 

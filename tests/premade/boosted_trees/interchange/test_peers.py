@@ -10,16 +10,19 @@ import feature_columns as fc
 from estimators import RunConfig
 from premade.boosted_trees import BoostedTreesClassifier, export_lightgbm, export_xgboost
 from premade.boosted_trees.interchange import lightgbm_text, xgboost_json
-from premade.boosted_trees.interchange.trees import Link, Tree, TreeModel, leaf
+from premade.boosted_trees.interchange.trees import Link, Tree, TreeModel, leaf, no_ids
 
 ROWS = 400
 NAMES = ("x_0", "x_1", "x_2", "y")
+CATEGORY, IDS = 3, 40
+"""Which feature is a category, and of how many."""
 
 
 def rows():
     rng = np.random.default_rng(2)
     x = (np.round(rng.normal(size=(ROWS, 4)) * 4) / 10).astype(np.float32)
     x[rng.random(x.shape) < 0.1] = np.nan
+    x[:, CATEGORY] = rng.choice([*range(IDS), np.nan, np.nan], ROWS)
     return x
 
 
@@ -27,11 +30,13 @@ def rows():
 def trained(tmp_path_factory):
     folder, x = tmp_path_factory.mktemp("trained"), rows()
     config = RunConfig(model_dir=str(folder / "model"), progress=False)
-    columns = [fc.numeric_column("x", shape=3), fc.numeric_column("y")]
-    features = {"x": x[:, :3], "y": x[:, 3]}
-    labels = (np.nan_to_num(x[:, 0]) ** 2 > np.nan_to_num(x[:, 3])).astype(np.int64)
+    columns = [fc.numeric_column("x", shape=3), fc.categorical_column_with_identity("y", IDS)]
+    ids = np.nan_to_num(x[:, CATEGORY], nan=-1).astype(np.int64)
+    features = {"x": x[:, :3], "y": ids}
+    labels = (np.nan_to_num(x[:, 0]) + ids % 3 > 1).astype(np.int64)
     trees = BoostedTreesClassifier(columns, n_trees=5, max_depth=3, config=config)
     trees.train(lambda: tf.data.Dataset.from_tensors((features, labels)))
+    assert (trees.forest().feature == CATEGORY).any()
     predictions = list(trees.predict(lambda: tf.data.Dataset.from_tensors(features)))
     export_xgboost(trees, folder / "model.json")
     export_lightgbm(trees, folder / "model.txt")
@@ -53,9 +58,13 @@ def made(outputs, link):
         boundary = (rng.integers(-8, 8, nodes) / 10).astype(np.float32)
         side = (rng.random(nodes) < 0.5) & (feature >= 0)
         ones = np.ones(nodes, np.float32)
-        number = i % outputs
-        trees.append(Tree(number, feature, boundary, side, left, value * 1.0, ones, ones))
-    return TreeModel(NAMES, outputs, link, (0.0,) * outputs, tuple(trees), outputs)
+        ids, ids_left = no_ids(nodes), rng.random(nodes) < 0.5
+        for node in np.flatnonzero(feature == CATEGORY):
+            ids[node] = frozenset(rng.choice(IDS, rng.integers(0, IDS), replace=False).tolist())
+        arrays = (feature, boundary, ids, ids_left, side, left, value * 1.0, ones, ones)
+        trees.append(Tree(i % outputs, *arrays))
+    bias, categories = (0.0,) * outputs, {NAMES[CATEGORY]: IDS}
+    return TreeModel(NAMES, outputs, link, bias, tuple(trees), outputs, categories)
 
 
 def sums_of(model, x):
@@ -65,8 +74,11 @@ def sums_of(model, x):
         for tree in model.trees:
             node = 0
             while (feature := tree.feature[node]) >= 0:
-                is_missing = np.isnan(row[feature])
-                left = tree.missing_left[node] if is_missing else row[feature] < tree.boundary[node]
+                x = row[feature]
+                left = x < tree.boundary[node]
+                if tree.ids[node] is not None:
+                    left = (x in tree.ids[node]) == tree.ids_left[node]
+                left = tree.missing_left[node] if np.isnan(x) else left
                 node = tree.left[node] + (not left)
             found[i, tree.output] += tree.value[node]
     return found
@@ -110,11 +122,18 @@ def test_the_file_of_an_estimator_predicts_what_it_does(trained, name):
     np.testing.assert_allclose(sums_of(model, rows())[:, 0], logits, atol=1e-6)
 
 
+def table_of(xgboost):
+    types = ["float"] * 3 + ["c"]
+    return xgboost.DMatrix(
+        rows(), feature_names=NAMES, feature_types=types, enable_categorical=True
+    )
+
+
 def test_xgboost_predicts_what_an_estimator_does(trained):
     xgboost = pytest.importorskip("xgboost")
     folder, logits, probabilities = trained
     booster = xgboost.Booster(model_file=folder / "model.json")
-    table = xgboost.DMatrix(rows(), feature_names=booster.feature_names)
+    table = table_of(xgboost)
     np.testing.assert_allclose(booster.predict(table, output_margin=True), logits, atol=1e-6)
     np.testing.assert_allclose(booster.predict(table), probabilities, atol=1e-6)
 
@@ -135,7 +154,7 @@ def test_xgboost_predicts_what_a_model_does(outputs, link, tmp_path):
     model, path = made(outputs, link), tmp_path / "model.json"
     path.write_text(xgboost_json.write(model))
     booster = xgboost.Booster(model_file=path)
-    table = xgboost.DMatrix(rows(), feature_names=list(NAMES))
+    table = table_of(xgboost)
     sums = sums_of(model, rows())
     found = booster.predict(table, output_margin=True).reshape(ROWS, outputs)
     np.testing.assert_allclose(found, sums, atol=1e-6)
