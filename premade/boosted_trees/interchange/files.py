@@ -49,6 +49,8 @@ def import_xgboost(
 
     All that the estimator does with trees of its own it does with these: predict, evaluate, export,
     and train on. Trees that are added split where those of the file do, for the bins are theirs.
+    All trees of the file are taken, those after its `best_iteration` too: save `booster[:best + 1]`
+    to leave them out.
 
     Features are found by name: that of a `numeric_column`, or `x_0`, `x_1` ... for the numbers of
     `numeric_column("x", shape=2)`. A file without names is taken to be in the order of the numbers

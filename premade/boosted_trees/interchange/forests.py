@@ -191,11 +191,15 @@ def _parts(
     own = np.unique(np.array(boundaries, np.float32))
     parts = np.split(own, range(_MOST_BOUNDARIES, len(own), _MOST_BOUNDARIES))
     if len(parts) > len(places):
+        other = ""
+        if (len(places), len(parts)) == (1, 2):
+            other = (
+                ", or give the estimator a second column that reads the same number: "
+                "bucketized_column(<the numeric_column>, [0.0]) beside the numeric_column"
+            )
         raise ValueError(
             f"The file splits {name!r} at {len(own)} values, and a column has room for "
-            f"{_MOST_BOUNDARIES}. Train with max_bin={_MOST_BOUNDARIES}, or give the estimator "
-            f"{len(parts) - len(places)} more columns that read the same number: "
-            f"bucketized_column(numeric_column({name!r}), [0.0])."
+            f"{_MOST_BOUNDARIES}. Train with max_bin={_MOST_BOUNDARIES}{other}."
         )
     return list(zip(places, parts, strict=False))
 

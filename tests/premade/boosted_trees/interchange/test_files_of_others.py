@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 
@@ -311,8 +312,11 @@ def test_more_boundaries_than_a_column_has_room_for_are_in_several():
         tree_info=[0] * 600,
     )
     model = xgboost_json.read(json.dumps(content))
-    with pytest.raises(ValueError, match=r"splits 'b' at 600 values.*give the estimator 2 more"):
+    with pytest.raises(ValueError, match=r"splits 'b' at 600 values.*Train with max_bin=254\.$"):
         binned(model, {"a": [0], "b": [1], "c": [2]}, nodes=3)
+    fewer = dataclasses.replace(model, trees=model.trees[:400])
+    with pytest.raises(ValueError, match=r"max_bin=254, or give the estimator a second column"):
+        binned(fewer, {"a": [0], "b": [1], "c": [2]}, nodes=3)
     found = binned(model, {"a": [0], "b": [1, 3, 4], "c": [2]}, nodes=3)
     assert set(found.forest.feature[found.forest.feature >= 0]) == {1, 3, 4}
     x = np.arange(-1, 602, dtype=np.float32)
