@@ -14,6 +14,7 @@ import tensorflow as tf
 from estimators import Estimator, Head, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade.boosted_trees.category_splits import CategoryRules, CategorySearch
+from premade.boosted_trees.derivatives import KnownLoss
 from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
 from premade.boosted_trees.forest import Forest, layout
 from premade.boosted_trees.grower import LevelGrower
@@ -46,7 +47,8 @@ class BoostedTrees(Estimator):
         nodes: what each tree has room for.
 
     Raises:
-        ValueError: a column is of a kind that trees do not take.
+        ValueError: a column is of a kind that trees do not take; or several replicas are to find
+            a bias or quantiles.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class BoostedTrees(Estimator):
             center_bias=settings.center_bias,
         )
         super().__init__(self._made_model_fn(), model_dir, config, gather_fn=self._gathered)
+        _check_replicas(self.config, settings, self._objective)
         self.head = head
         self.features = features.all
         self.nodes = grower.nodes
@@ -414,6 +417,20 @@ def _search(features: TreeFeatures, settings: Settings) -> Search | CategorySear
         options.category_smoothing, options.category_l2, options.max_categories_per_side
     )
     return CategorySearch(settings.regularization, features.all, rules)
+
+
+def _check_replicas(config: RunConfig, settings: Settings, objective: Objective) -> None:
+    """Refuses what looks at all rows again and again, which replicas cannot do inside of a step."""
+    replicas = config.strategy.num_replicas_in_sync
+    quantile = objective.loss.quantile if isinstance(objective.loss, KnownLoss) else None
+    if replicas == 1 or (quantile is None and not settings.center_bias):
+        return
+    what = "center_bias" if settings.center_bias else f"The loss {objective.loss}"
+    raise ValueError(
+        f"{what} needs all rows in one replica so far, and the strategy has {replicas}. Leave "
+        "train_distribute out, which uses all cores of a machine all the same; or take another "
+        "loss, and leave center_bias out."
+    )
 
 
 def _threads() -> int:

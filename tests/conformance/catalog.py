@@ -530,7 +530,7 @@ MODELS = (
     Model(
         "BoostedTreesClassifier",
         "binary",
-        lambda c: premade.BoostedTreesClassifier(forest(), max_depth=2, center_bias=True, config=c),
+        lambda c: premade.BoostedTreesClassifier(forest(), max_depth=2, config=c),
         needs_an_end=True,
     ),
     Model(
