@@ -189,8 +189,9 @@ def _import(
         raise ValueError(
             f"The estimator has trees already, in {checkpoint}. Give it a model_dir of its own."
         )
-    with tf.io.gfile.GFile(os.fspath(path)) as file:
-        model = read(file.read())
+    with tf.io.gfile.GFile(os.fspath(path), "rb") as file:
+        # What is no text, as the binary format of XGBoost, is refused by what reads it.
+        model = read(file.read().decode("utf-8", errors="replace"))
     _check_head(estimator.head, model)
     places: dict[str, list[int]] = {}
     for i, name in enumerate(_names(estimator.features)):

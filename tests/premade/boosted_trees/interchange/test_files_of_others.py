@@ -359,6 +359,16 @@ def test_refuses_what_does_not_go_with_the_estimator(config):
         import_xgboost(trees, path)
 
 
+def test_refuses_binary_files(config, tmp_path):
+    path = tmp_path / "model.ubj"
+    path.write_bytes(b"{L\x00\x00\xff\xfe\x07learner")
+    trees = BoostedTreesClassifier(columns(), config=config)
+    with pytest.raises(ValueError, match=r'save_model\("model.json"\)'):
+        import_xgboost(trees, path)
+    with pytest.raises(ValueError, match=r'save_model\("model.txt"\)'):
+        import_lightgbm(trees, path)
+
+
 def changed_xgboost(change):
     content = json.loads(text_of("xgboost-3.2-binary.json"))
     change(content["learner"])
