@@ -48,6 +48,7 @@ class FitRun:
         self.model_dir = model_dir or ""
         self.first_step = self.step = int(model.optimizer.iterations)
         self.last_step = None if last_step is None else self.first_step + last_step
+        self.expected_last_step = self.last_step
         self.clock = SystemClock()
         self.writer: Writer = NullWriter() if model_dir is None else EventWriter(model_dir)
         self.evaluations: Writer = NullWriter()
@@ -62,6 +63,10 @@ class FitRun:
     def is_finished(self) -> bool:
         """Whether the last step is done."""
         return self.step == self.last_step
+
+    def expect_end(self, step: int) -> None:
+        """Says at which step a hook will stop the run."""
+        self.expected_last_step = step
 
     def request_stop(self, reason: str) -> None:
         """Ends `fit` after this batch."""

@@ -25,7 +25,7 @@ class PassRun:
     def __init__(self, model: Model, mode: str, *, batches: int | None, writer: Writer) -> None:
         self._model = model
         self.mode = mode
-        self.last_step = batches
+        self.last_step = self.expected_last_step = batches
         self.writer = writer
         self.step = 0
         self.stop_reason = ""
@@ -54,6 +54,10 @@ class PassRun:
     def is_finished(self) -> bool:
         """Whether the last of a known number of batches is done."""
         return self.step == self.last_step
+
+    def expect_end(self, step: int) -> None:
+        """Says at which batch a hook will stop the run."""
+        self.expected_last_step = step
 
     def request_stop(self, reason: str) -> None:
         """Ends the run after the hooks of this batch."""

@@ -74,6 +74,7 @@ class TrainRun:
         self.last_step = plan.max_steps
         if plan.steps is not None:
             self.last_step = self.first_step + plan.steps
+        self.expected_last_step = self.last_step
         self.stop_reason = ""
         self.ended = False
         self.clock = CommonClock(model.clock, model.workers)
@@ -107,6 +108,10 @@ class TrainRun:
     def take_hooks(self, hooks: Sequence[Hook]) -> None:
         """Takes the hooks whose state is saved with the variables."""
         self._hooks = hooks
+
+    def expect_end(self, step: int) -> None:
+        """Says at which step a hook will stop the run."""
+        self.expected_last_step = step
 
     def request_stop(self, reason: str) -> None:
         """Ends the run after the hooks of this step."""

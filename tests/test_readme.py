@@ -25,7 +25,7 @@ def moved_names():
             yield tuple(package.rsplit(".", 1))
 
 
-@pytest.mark.parametrize("code", EXAMPLES, ids=["model_fn", "premade", "runtimes"])
+@pytest.mark.parametrize("code", EXAMPLES, ids=["model_fn", "premade", "trees", "runtimes"])
 def test_example_runs_and_is_short(code, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})

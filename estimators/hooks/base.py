@@ -113,6 +113,13 @@ class Run(Protocol):
         """Global step at which this run will end; None when only the data knows."""
 
     @property
+    def expected_last_step(self) -> int | None:
+        """Global step at which this run will likely end: `last_step`, or what a hook expects."""
+
+    def expect_end(self, step: int) -> None:
+        """Says at which step a hook will stop the run, for those who show how far it is."""
+
+    @property
     def is_finished(self) -> bool:
         """Whether the last step is done or the data has ended: nothing is left to be resumed."""
 

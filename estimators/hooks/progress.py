@@ -79,12 +79,14 @@ class _Lines:
         if elapsed is not None and elapsed[0] > 0:
             rate = elapsed[1] / elapsed[0]
             parts.append(f"{rate:.4g} steps/s")
-            if run.last_step is not None and rate > 0:
-                left = round((run.last_step - outputs.step) / rate)
+            if run.expected_last_step is not None and rate > 0:
+                left = round((run.expected_last_step - outputs.step) / rate)
                 parts.append(f"ETA {datetime.timedelta(seconds=left)}")
         if run.last_evaluation is not None:
             parts.append(_evaluation_line(run.last_evaluation))
-        logging.info("step %s: %s", _of_total(outputs.step, run.last_step), ", ".join(parts))
+        logging.info(
+            "step %s: %s", _of_total(outputs.step, run.expected_last_step), ", ".join(parts)
+        )
 
     def close(self, run: Run) -> None:
         pass
@@ -98,7 +100,11 @@ class _Bar:
         import tqdm  # here, because most runs have no terminal
 
         self._bar = tqdm.tqdm(
-            total=run.last_step, initial=run.step, unit="step", file=stream, dynamic_ncols=True
+            total=run.expected_last_step,
+            initial=run.step,
+            unit="step",
+            file=stream,
+            dynamic_ncols=True,
         )
 
     def show(self, run: Run, outputs: Outputs, elapsed: tuple[float, int] | None) -> None:
@@ -106,6 +112,7 @@ class _Bar:
         if run.last_evaluation is not None:
             text += f", {_evaluation_line(run.last_evaluation)}"
         self._bar.set_postfix_str(text, refresh=False)
+        self._bar.total = run.expected_last_step  # hooks that began after this one may know it
         self._move(outputs.step)
 
     def close(self, run: Run) -> None:

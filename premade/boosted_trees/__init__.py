@@ -3,9 +3,11 @@
 What is below may not know what is above:
 
     interchange   models of XGBoost and LightGBM in, and ours out
+    showing       trees as text and as pictures, by `drawing`; `readable` finds the words
     estimator     the public classes
     settings      their arguments, and `options`, which tf.estimator did not have
     model_fn      one tree per logit and step in training; predictions in the other modes
+    stopping      how many trees are enough
     explaining    predictions with what each column adds; `importances`, of the columns
     contributions what each feature adds
     bias          the constants that a centered forest begins with
@@ -41,6 +43,8 @@ from premade.boosted_trees.options import TreeOptions as TreeOptions
 from premade.boosted_trees.residual_losses import AbsoluteError as AbsoluteError
 from premade.boosted_trees.residual_losses import HuberError as HuberError
 from premade.boosted_trees.residual_losses import QuantileError as QuantileError
+from premade.boosted_trees.showing import tree_svg as tree_svg
+from premade.boosted_trees.showing import tree_text as tree_text
 
 __all__ = [
     "AbsoluteError",
@@ -54,4 +58,6 @@ __all__ = [
     "export_xgboost",
     "import_lightgbm",
     "import_xgboost",
+    "tree_svg",
+    "tree_text",
 ]

@@ -25,6 +25,7 @@ from premade.boosted_trees.options import TreeOptions
 from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.splits import Regularization, Search
+from premade.boosted_trees.stopping import BEST_TREES
 from premade.boosted_trees.table import BOUNDARIES, TableMaker
 from premade.boosted_trees.tree_features import TreeFeatures
 from premade.linear import class_head
@@ -76,6 +77,7 @@ class BoostedTrees(Estimator):
             settings.n_trees,
             self._peers,
             center_bias=settings.center_bias,
+            patience=settings.options.early_stopping_trees,
         )
         super().__init__(self._made_model_fn(), model_dir, config, gather_fn=self._gathered)
         _check_replicas(self.config, settings, self._objective)
@@ -86,13 +88,16 @@ class BoostedTrees(Estimator):
         self._options = settings.options
 
     def forest(self) -> Forest:
-        """Returns the trees of the newest checkpoint, of NumPy arrays.
+        """Returns the trees that predict, of the newest checkpoint, as NumPy arrays.
 
         Raises:
             ValueError: nothing is trained yet.
         """
         names = layout(1, 1)
-        return Forest(**{name: self.get_variable_value(f"{SCOPE}/{name}") for name in names})
+        arrays = {name: self.get_variable_value(f"{SCOPE}/{name}") for name in names}
+        if self._options.early_stopping_trees is None:
+            return Forest(**arrays)
+        return Forest(**arrays).part(0, int(self.get_variable_value(f"{SCOPE}/{BEST_TREES}")))
 
     def experimental_feature_importances(
         self, normalize: bool = False
@@ -154,6 +159,7 @@ class BoostedTrees(Estimator):
         return Peers(self.config.strategy)
 
     def _gathered(self, dataset: Any) -> Any:
+        patience = self._options.early_stopping_trees
         maker = TableMaker(
             self._features,
             self._objective.targets,
@@ -162,6 +168,7 @@ class BoostedTrees(Estimator):
             peers=self._peers(),
             max_bins=self._options.max_bins,
             cache_dir=self._options.cache_dir,
+            validation_fraction=0.0 if patience is None else self._options.validation_fraction,
         )
         return maker(dataset)
 

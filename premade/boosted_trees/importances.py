@@ -31,8 +31,8 @@ def importances(
     >>> from premade.boosted_trees.forest import layout
     >>> arrays = {n: np.zeros([1, *shape], kind) for n, (kind, shape) in layout(3, 1).items()}
     >>> arrays["feature"][:] = [[1, -1, -1]]
-    >>> importances(Forest(**arrays), ["age", "hours"], "splits")
-    OrderedDict({'hours': 1.0, 'age': 0.0})
+    >>> dict(importances(Forest(**arrays), ["age", "hours"], "splits"))
+    {'hours': 1.0, 'age': 0.0}
     """
     if not forest.trees:
         raise ValueError("The forest has no trees yet: train before you ask what matters.")

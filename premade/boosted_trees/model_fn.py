@@ -20,7 +20,8 @@ from premade.boosted_trees.forest import MISSING, Forest, layout
 from premade.boosted_trees.grower import Grown, LevelGrower
 from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.peers import Peers
-from premade.boosted_trees.table import BINS, BOUNDARIES, LABELS, WEIGHTS
+from premade.boosted_trees.stopping import Best, EarlyStoppingHook, EnoughTreesHook
+from premade.boosted_trees.table import BINS, BOUNDARIES, HELD_OUT, LABELS, WEIGHTS
 from premade.boosted_trees.tree_features import TreeFeatures
 
 Tensor = Any
@@ -43,6 +44,8 @@ class TreesModelFn:
         peers: returns those who train together.
         center_bias: whether the forest begins with a tree for each logit that is one leaf, the
             best constant.
+        patience: steps without a better forest on the rows held out, until the run ends; None for
+            as many as are asked for.
         explainer: what predictions say besides; None for nothing.
     """
 
@@ -55,6 +58,7 @@ class TreesModelFn:
         peers: Callable[[], Peers],
         *,
         center_bias: bool = False,
+        patience: int | None = None,
         explainer: Explainer | None = None,
     ) -> None:
         self._head, loss = objective.head, objective.loss
@@ -68,6 +72,7 @@ class TreesModelFn:
             Bias(self._look, self._outputs, self._layout(), self._quantile) if center_bias else None
         )
         self._peers = peers
+        self._patience = patience
         self._explainer = explainer
         self._caches: list[list[_Cache]] = []
 
@@ -92,10 +97,12 @@ class TreesModelFn:
         boundaries = tf.Variable(
             lambda: tf.fill(shape, NO_BOUNDARY), trainable=False, name=f"{SCOPE}/{BOUNDARIES}"
         )
+        best = Best.made(SCOPE) if self._patience is not None else None
         if mode == ModeKeys.TRAIN:
-            return self._training(features, forest, boundaries)
+            return self._training(features, forest, boundaries, best)
         numbers = self._features.numbers(features)
-        given = _read(forest), numbers, boundaries.read_value()
+        trees = _read(forest) if best is None else best.part(_read(forest))
+        given = trees, numbers, boundaries.read_value()
         spec = self._head.create_estimator_spec(features, mode, self._logits(*given), labels)
         if self._explainer is None or mode != ModeKeys.PREDICT:
             return spec
@@ -118,7 +125,11 @@ class TreesModelFn:
         return self._features.by_category(bins, numbers, boundaries, MISSING)
 
     def _training(
-        self, table: Mapping[str, Any], forest: Mapping[str, Variable], boundaries: Variable
+        self,
+        table: Mapping[str, Any],
+        forest: Mapping[str, Variable],
+        boundaries: Variable,
+        best: Best | None,
     ) -> EstimatorSpec:
         trees = self._centered(_read(forest), table)
         caches = self._caches[replicas.local_index(len(self._caches))]
@@ -128,7 +139,11 @@ class TreesModelFn:
             self._look(*each) for each in zip(table[LABELS], logits, table[WEIGHTS], strict=True)
         ]
         grown = [self._grown(table, looked, logits, k) for k in range(self._outputs)]
-        totals = replicas.total(tf.add_n([tf.stack([x.total, x.count]) for x in looked]))
+        after = [
+            tuple(_added(old, x.values, x.nodes[i]) for old, x in zip(before, grown, strict=True))
+            for i, before in enumerate(logits)
+        ]
+        held_out = None if best is None else self._held_out_loss(table, after)
 
         def train_op() -> None:
             # On the handles: each replica changes its own copy, and all come to the same.
@@ -138,18 +153,33 @@ class TreesModelFn:
                 tf.raw_ops.AssignVariableOp(resource=forest[name].handle, value=longer)
             tf.raw_ops.AssignVariableOp(resource=boundaries.handle, value=table[BOUNDARIES])
             count = tf.shape(trees.feature)[0] + self._outputs
-            for i, (cache, before) in enumerate(zip(caches, logits, strict=True)):
-                cache.add(before, [(x.values, x.nodes[i]) for x in grown], count)
+            for cache, values in zip(caches, after, strict=True):
+                cache.keep(values, count)
+            if best is not None:
+                best.take(held_out, count)
 
         return EstimatorSpec(
             ModeKeys.TRAIN,
-            loss=tf.cast(tf.math.divide_no_nan(totals[0], totals[1]), tf.float32),
+            loss=_mean_loss(looked),
             train_op=train_op,
-            training_hooks=[
-                _NewRowsHook(list(itertools.chain(*self._caches))),
-                EnoughTreesHook(self._n_trees),
-            ],
+            training_hooks=self._hooks(),
         )
+
+    def _hooks(self) -> list[Hook]:
+        hooks = [
+            _NewRowsHook(list(itertools.chain(*self._caches))),
+            EnoughTreesHook(self._n_trees),
+        ]
+        if self._patience is not None:
+            hooks.append(EarlyStoppingHook(SCOPE, self._patience))
+        return hooks
+
+    def _held_out_loss(self, table: Mapping[str, Any], logits: Sequence[Any]) -> Tensor:
+        """Returns the mean loss of the rows held out, and writes it for TensorBoard."""
+        shards = zip(table[LABELS], logits, table[HELD_OUT], strict=True)
+        loss = _mean_loss([self._look(*each) for each in shards])
+        tf.summary.scalar("held_out_loss", loss)
+        return loss
 
     def _centered(self, trees: Forest, table: Mapping[str, Any]) -> Forest:
         """Returns the forest, beginning with the best constants if it is to be centered."""
@@ -218,18 +248,10 @@ class _Cache:
         )
         return found
 
-    def add(
-        self, before: Sequence[Tensor], leaves: Sequence[tuple[Tensor, Tensor]], trees: Tensor
-    ) -> None:
-        """Takes note of the logits with one more tree for each output.
-
-        Args:
-            before: the logits without it.
-            leaves: values of its leaves, and which leaf each row is in.
-            trees: how many there are with it.
-        """
-        for variable, old, (values, leaf) in zip(self.values, before, leaves, strict=True):
-            variable.assign(_added(old, values, leaf))
+    def keep(self, logits: Sequence[Tensor], trees: Tensor) -> None:
+        """Takes note of the logits of a forest of so many trees."""
+        for variable, values in zip(self.values, logits, strict=True):
+            variable.assign(values)
         self.trees.assign(trees)
 
     def forget(self) -> None:
@@ -237,6 +259,14 @@ class _Cache:
         self.trees.assign(_NONE)
         for values in self.values:
             values.assign(tf.zeros_like(values))
+
+
+def _mean_loss(looked: Sequence[Looked]) -> Tensor:
+    """Returns the mean loss of the rows of all shards and replicas, float32 scalar."""
+    total, count = tf.unstack(
+        replicas.total(tf.add_n([tf.stack([x.total, x.count]) for x in looked]))
+    )
+    return tf.cast(tf.math.divide_no_nan(total, count), tf.float32)
 
 
 @tf.function(jit_compile=True, autograph=False)
@@ -273,35 +303,3 @@ def _grown_variable(name: str, dtype: Any, shape: Any) -> Variable:
 
 def _read(variables: Mapping[str, Variable]) -> Forest:
     return Forest(**{name: variable.read_value() for name, variable in variables.items()})
-
-
-@final
-class EnoughTreesHook(Hook):
-    """Ends a run that was not told how many steps to make.
-
-    Args:
-        n_trees: trees of the whole forest.
-
-    Example:
-        >>> EnoughTreesHook(100).due(3)
-        100
-    """
-
-    def __init__(self, n_trees: int) -> None:
-        self._n_trees = n_trees
-
-    def begin(self, run: Any) -> None:
-        """Stops a run that has them all from the start."""
-        self._stop(run)
-
-    def due(self, step: int) -> int | None:
-        """Returns the step of the last tree."""
-        return max(self._n_trees, step + 1)
-
-    def after(self, run: Any, outputs: Any) -> None:
-        """Stops."""
-        self._stop(run)
-
-    def _stop(self, run: Any) -> None:
-        if run.last_step is None and run.step >= self._n_trees:
-            run.request_stop(f"there are {self._n_trees} trees")

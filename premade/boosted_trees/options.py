@@ -29,6 +29,12 @@ class TreeOptions:
             their bins are found; and of their bins, a byte each, which the system takes out of the
             memory when it needs it for something else. The files have no names: nothing is left of
             them, even of a run that was killed. The forest is the same.
+        early_stopping_trees: a run ends when the loss on rows held out has not become less for so
+            many steps; the forest that predicts is then the one whose loss was least. Such a run
+            is over: only with a greater number here does it go on. None holds no rows out.
+        validation_fraction: of the rows, which are held out for early stopping. Which ones they
+            are depends on their features alone: equal rows are held out together, whatever their
+            order.
 
     Raises:
         ValueError: an option is out of its range.
@@ -43,6 +49,8 @@ class TreeOptions:
     category_l2: float = 10.0
     max_categories_per_side: int = 32
     cache_dir: str | None = None
+    early_stopping_trees: int | None = None
+    validation_fraction: float = 0.1
 
     def __post_init__(self) -> None:
         """Checks."""
@@ -63,4 +71,13 @@ class TreeOptions:
             raise ValueError(
                 f"cache_dir ({self.cache_dir!r}) must be a folder that is there. Make it, on a "
                 "disk with five bytes for each number of each row."
+            )
+        if self.early_stopping_trees is not None and not self.early_stopping_trees >= 1:
+            raise ValueError(
+                f"early_stopping_trees must be 1 or more, or None, got {self.early_stopping_trees}."
+            )
+        if not 0.0 < self.validation_fraction < 1.0:
+            raise ValueError(
+                "validation_fraction must be more than 0 and less than 1, got "
+                f"{self.validation_fraction}. To hold no rows out, leave early_stopping_trees out."
             )

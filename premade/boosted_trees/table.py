@@ -25,6 +25,7 @@ Tensor = Any
 Array = np.ndarray[Any, Any]
 
 BINS, LABELS, WEIGHTS, BOUNDARIES = "bins", "labels", "weights", "boundaries"
+HELD_OUT = "held_out"
 
 _SAMPLE = 200_000
 _MOST_NUMBERS = 2**31 - 1
@@ -46,6 +47,7 @@ class TableMaker:
         peers: those who have the other rows.
         max_bins: bins of a feature at the most, without that of missing values.
         cache_dir: see `TreeOptions`.
+        validation_fraction: of the rows, which are held out; 0 holds none out.
     """
 
     features: TreeFeatures
@@ -55,6 +57,7 @@ class TableMaker:
     peers: Peers
     max_bins: int = binning.MOST_BINS
     cache_dir: str | None = None
+    validation_fraction: float = 0.0
 
     def __call__(self, dataset: Any) -> Any:
         """Returns the table as an endless dataset, an element for each replica of this process.
@@ -62,12 +65,14 @@ class TableMaker:
         Elements are tuples of one dict: `bins`, for each shard uint8 `[features, rows]`; `labels`
         and `weights`, for each shard what `targets` gives, of `[rows, ...]`, with the weight 0 and
         the labels of the last row where rows only fill the last block; and `boundaries`, float32
-        `[features, boundaries]`.
+        `[features, boundaries]`. Where rows are held out, `held_out` has their weights, and
+        `weights` is 0 for them.
 
         Raises:
             ValueError: the dataset has no end, no labels, or there are no rows at all.
         """
         rows = self._read(dataset)
+        divided = self._divided(rows)
         boundaries = self.known_boundaries()
         if boundaries is None:
             boundaries = self._boundaries(rows)
@@ -78,7 +83,10 @@ class TableMaker:
             {
                 BINS: tuple(_without_a_copy(bins[i]) for i in of_replica),
                 LABELS: tuple(parts.repeating(rows.labels, i) for i in of_replica),
-                WEIGHTS: tuple(parts.filled(rows.weights, i) for i in of_replica),
+                **{
+                    name: tuple(parts.filled(weights, i) for i in of_replica)
+                    for name, weights in divided.items()
+                },
                 BOUNDARIES: table,
             }
             for of_replica in np.split(np.arange(parts.count), self.peers.local_replicas)
@@ -91,6 +99,22 @@ class TableMaker:
         # begin with it, whatever the order in which the rows were read again.
         options.experimental_optimization.inject_prefetch = False
         return first.repeat().with_options(options)
+
+    def _divided(self, rows: _Rows) -> dict[str, Array]:
+        """Returns weights to train with, and those of rows held out."""
+        if not self.validation_fraction:
+            return {WEIGHTS: rows.weights}
+        is_held = rows.held_out(self.validation_fraction)
+        counts = np.array([[is_held.sum(), (~is_held).sum()]])
+        held, trained = self.peers.gathered(counts).sum(axis=0)
+        if not (held and trained):
+            raise ValueError(
+                f"validation_fraction ({self.validation_fraction}) holds {held} of "
+                f"{held + trained} distinct or equal rows out, and leaves {trained}: there must be "
+                "some of both. Give more rows, or leave early_stopping_trees out."
+            )
+        is_held = is_held.reshape([-1] + [1] * (rows.weights.ndim - 1))
+        return {WEIGHTS: rows.weights * ~is_held, HELD_OUT: rows.weights * is_held}
 
     def _read(self, dataset: Any) -> _Rows:
         if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
@@ -215,6 +239,13 @@ class _Rows:
     def hashes(self) -> Array:
         """Of the numbers of each row, uint64 `[rows]`."""
         return np.concatenate(self._hashes)
+
+    def held_out(self, fraction: float) -> Array:
+        """Returns which rows are held out, bool `[rows]`: those of the greatest hashes.
+
+        Bins are found in rows of the smallest ones.
+        """
+        return self.hashes >= np.uint64((1.0 - fraction) * 2**64)
 
     @functools.cached_property
     def labels(self) -> Any:

@@ -20,7 +20,7 @@ class FakeRun:
 
     def __init__(self, last_step=None, step=0, secs=1.0, model_dir="model", is_chief=True):
         self.step = self.first_step = step
-        self.last_step = last_step
+        self.last_step = self.expected_last_step = last_step
         self.model_dir = str(model_dir)
         self.is_chief = is_chief
         self.clock = ManualClock()
@@ -36,6 +36,9 @@ class FakeRun:
     @property
     def is_finished(self):
         return self.step == self.last_step
+
+    def expect_end(self, step):
+        self.expected_last_step = step
 
     def request_stop(self, reason):
         self.stop_reason = self.stop_reason or reason
