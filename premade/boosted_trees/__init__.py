@@ -8,6 +8,7 @@ What is below may not know what is above:
     settings      their arguments, and `options`, which tf.estimator did not have
     model_fn      one tree per logit and step in training; predictions in the other modes
     stopping      how many trees are enough
+    subsampling   some of the rows and features for each tree
     explaining    predictions with what each column adds; `importances`, of the columns
     contributions what each feature adds
     bias          the constants that a centered forest begins with

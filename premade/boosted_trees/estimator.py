@@ -14,7 +14,6 @@ import tensorflow as tf
 from estimators import Estimator, Head, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade.boosted_trees.category_splits import CategoryRules, CategorySearch
-from premade.boosted_trees.derivatives import KnownLoss
 from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
 from premade.boosted_trees.forest import Forest, layout
 from premade.boosted_trees.grower import LevelGrower
@@ -26,6 +25,7 @@ from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.splits import Regularization, Search
 from premade.boosted_trees.stopping import BEST_TREES
+from premade.boosted_trees.subsampling import Subsampling
 from premade.boosted_trees.table import BOUNDARIES, TableMaker
 from premade.boosted_trees.tree_features import TreeFeatures
 from premade.linear import class_head
@@ -78,9 +78,13 @@ class BoostedTrees(Estimator):
             self._peers,
             center_bias=settings.center_bias,
             patience=settings.options.early_stopping_trees,
+            subsampling=_subsampling(settings.options, config),
         )
         super().__init__(self._made_model_fn(), model_dir, config, gather_fn=self._gathered)
-        _check_replicas(self.config, settings, self._objective)
+        if settings.center_bias or self._objective.quantile is not None:
+            self._peers().refuse_several(
+                "center_bias" if settings.center_bias else f"The loss {self._objective.loss}"
+            )
         self.head = head
         self.features = features.all
         self.nodes = grower.nodes
@@ -168,6 +172,7 @@ class BoostedTrees(Estimator):
             peers=self._peers(),
             max_bins=self._options.max_bins,
             cache_dir=self._options.cache_dir,
+            keeps_hashes=self._options.row_fraction < 1.0,
             validation_fraction=0.0 if patience is None else self._options.validation_fraction,
         )
         return maker(dataset)
@@ -426,18 +431,9 @@ def _search(features: TreeFeatures, settings: Settings) -> Search | CategorySear
     return CategorySearch(settings.regularization, features.all, rules)
 
 
-def _check_replicas(config: RunConfig, settings: Settings, objective: Objective) -> None:
-    """Refuses what looks at all rows again and again, which replicas cannot do inside of a step."""
-    replicas = config.strategy.num_replicas_in_sync
-    quantile = objective.loss.quantile if isinstance(objective.loss, KnownLoss) else None
-    if replicas == 1 or (quantile is None and not settings.center_bias):
-        return
-    what = "center_bias" if settings.center_bias else f"The loss {objective.loss}"
-    raise ValueError(
-        f"{what} needs all rows in one replica so far, and the strategy has {replicas}. Leave "
-        "train_distribute out, which uses all cores of a machine all the same; or take another "
-        "loss, and leave center_bias out."
-    )
+def _subsampling(options: TreeOptions, config: RunConfig | None) -> Subsampling:
+    seed = (config.tf_random_seed if config else None) or 0
+    return Subsampling(options.row_fraction, options.column_fraction, seed)
 
 
 def _threads() -> int:

@@ -14,14 +14,15 @@ from premade import replicas
 from premade.boosted_trees import leaf_quantiles, sums, walk
 from premade.boosted_trees.bias import Bias, column
 from premade.boosted_trees.binning import MOST_BINS, NO_BOUNDARY, bins_of
-from premade.boosted_trees.derivatives import KnownLoss, Looked
+from premade.boosted_trees.derivatives import Looked
 from premade.boosted_trees.explaining import Explainer
 from premade.boosted_trees.forest import MISSING, Forest, layout
 from premade.boosted_trees.grower import Grown, LevelGrower
 from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.stopping import Best, EarlyStoppingHook, EnoughTreesHook
-from premade.boosted_trees.table import BINS, BOUNDARIES, HELD_OUT, LABELS, WEIGHTS
+from premade.boosted_trees.subsampling import Subsampling
+from premade.boosted_trees.table import BINS, BOUNDARIES, HASHES, HELD_OUT, LABELS, WEIGHTS
 from premade.boosted_trees.tree_features import TreeFeatures
 
 Tensor = Any
@@ -46,6 +47,7 @@ class TreesModelFn:
             best constant.
         patience: steps without a better forest on the rows held out, until the run ends; None for
             as many as are asked for.
+        subsampling: which rows and features each tree sees; None for all.
         explainer: what predictions say besides; None for nothing.
     """
 
@@ -59,6 +61,7 @@ class TreesModelFn:
         *,
         center_bias: bool = False,
         patience: int | None = None,
+        subsampling: Subsampling | None = None,
         explainer: Explainer | None = None,
     ) -> None:
         self._head, loss = objective.head, objective.loss
@@ -67,12 +70,13 @@ class TreesModelFn:
         self._grower = grower
         self._n_trees = n_trees
         self._look_at = tf.function(loss.look, jit_compile=loss.is_compiled, autograph=False)
-        self._quantile = loss.quantile if isinstance(loss, KnownLoss) else None
+        self._quantile = objective.quantile
         self._bias = (
             Bias(self._look, self._outputs, self._layout(), self._quantile) if center_bias else None
         )
         self._peers = peers
         self._patience = patience
+        self._subsampling = subsampling or Subsampling()
         self._explainer = explainer
         self._caches: list[list[_Cache]] = []
 
@@ -138,7 +142,11 @@ class TreesModelFn:
         looked = [
             self._look(*each) for each in zip(table[LABELS], logits, table[WEIGHTS], strict=True)
         ]
-        grown = [self._grown(table, looked, logits, k) for k in range(self._outputs)]
+        first = tf.shape(trees.feature)[0]
+        grown = [
+            self._grown(table, looked, logits, output=k, tree=first + k)
+            for k in range(self._outputs)
+        ]
         after = [
             tuple(_added(old, x.values, x.nodes[i]) for old, x in zip(before, grown, strict=True))
             for i, before in enumerate(logits)
@@ -201,11 +209,19 @@ class TreesModelFn:
         table: Mapping[str, Any],
         looked: Sequence[Looked],
         logits: Sequence[tuple[Tensor, ...]],
+        *,
         output: int,
+        tree: Tensor,
     ) -> Grown:
         """Returns a tree that adds to one of the logits."""
-        packed, scale = sums.packed([(x.g[output], x.h[output]) for x in looked])
-        allowed = tf.ones([len(self._features.all)], tf.bool)
+        derivatives = [(x.g[output], x.h[output]) for x in looked]
+        if HASHES in table:
+            kept = [self._subsampling.kept(hashes, tree) for hashes in table[HASHES]]
+            derivatives = [
+                (g * is_in, h * is_in) for (g, h), is_in in zip(derivatives, kept, strict=True)
+            ]
+        packed, scale = sums.packed(derivatives)
+        allowed = self._subsampling.features(len(self._features.all), tree)
         grown = self._grower.grow(table[BINS], packed, allowed, scale)
         if self._quantile is not None:
             left = [
@@ -214,8 +230,8 @@ class TreesModelFn:
             ]
             rate = self._grower.learning_rate
             grown = leaf_quantiles.renewed(grown, left, packed, self._quantile, rate)
-        tree = dataclasses.replace(grown.tree, output=tf.constant([output]))
-        return dataclasses.replace(grown, tree=tree)
+        of_output = dataclasses.replace(grown.tree, output=tf.constant([output]))
+        return dataclasses.replace(grown, tree=of_output)
 
 
 @final

@@ -53,6 +53,11 @@ class Objective:
         """Number of logits, and of trees in a step."""
         return self.head.logits_dimension
 
+    @property
+    def quantile(self) -> float | None:
+        """Where leaves are a quantile of what is left to explain, which one; else None."""
+        return self.loss.quantile if isinstance(self.loss, KnownLoss) else None
+
     def targets(self, features: Any, labels: Any) -> tuple[Any, Tensor]:
         """Returns labels and weights of a batch, as `Loss.look` takes them.
 

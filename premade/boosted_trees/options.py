@@ -35,6 +35,9 @@ class TreeOptions:
         validation_fraction: of the rows, which are held out for early stopping. Which ones they
             are depends on their features alone: equal rows are held out together, whatever their
             order.
+        row_fraction: of the rows, drawn anew for each tree, which then sees no others. Rows of
+            equal features are drawn together.
+        column_fraction: of the features, drawn anew for each tree, which splits by no others.
 
     Raises:
         ValueError: an option is out of its range.
@@ -51,6 +54,8 @@ class TreeOptions:
     cache_dir: str | None = None
     early_stopping_trees: int | None = None
     validation_fraction: float = 0.1
+    row_fraction: float = 1.0
+    column_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         """Checks."""
@@ -81,3 +86,9 @@ class TreeOptions:
                 "validation_fraction must be more than 0 and less than 1, got "
                 f"{self.validation_fraction}. To hold no rows out, leave early_stopping_trees out."
             )
+        for name in ("row_fraction", "column_fraction"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise ValueError(
+                    f"{name} must be more than 0 and at most 1, got {getattr(self, name)}. 1 takes "
+                    "all."
+                )

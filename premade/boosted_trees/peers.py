@@ -33,6 +33,20 @@ class Peers:
         """How many replicas this process has."""
         return len(replicas.local_ids(self.strategy))
 
+    def refuse_several(self, what: str) -> None:
+        """Refuses what looks at all rows again and again, inside of a step.
+
+        Raises:
+            ValueError: there are several replicas.
+        """
+        replicas_here = self.strategy.num_replicas_in_sync
+        if replicas_here > 1:
+            raise ValueError(
+                f"{what} needs all rows in one replica so far, and the strategy has "
+                f"{replicas_here}. Leave train_distribute out, which uses all cores of a machine "
+                "all the same; or take another loss, and leave center_bias out."
+            )
+
     def gathered(self, mine: Array) -> Array:
         """Returns the rows of all workers.
 

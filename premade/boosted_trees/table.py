@@ -25,7 +25,7 @@ Tensor = Any
 Array = np.ndarray[Any, Any]
 
 BINS, LABELS, WEIGHTS, BOUNDARIES = "bins", "labels", "weights", "boundaries"
-HELD_OUT = "held_out"
+HELD_OUT, HASHES = "held_out", "hashes"
 
 _SAMPLE = 200_000
 _MOST_NUMBERS = 2**31 - 1
@@ -48,6 +48,7 @@ class TableMaker:
         max_bins: bins of a feature at the most, without that of missing values.
         cache_dir: see `TreeOptions`.
         validation_fraction: of the rows, which are held out; 0 holds none out.
+        keeps_hashes: whether the table has `hashes` of the rows.
     """
 
     features: TreeFeatures
@@ -58,6 +59,7 @@ class TableMaker:
     max_bins: int = binning.MOST_BINS
     cache_dir: str | None = None
     validation_fraction: float = 0.0
+    keeps_hashes: bool = False
 
     def __call__(self, dataset: Any) -> Any:
         """Returns the table as an endless dataset, an element for each replica of this process.
@@ -72,7 +74,9 @@ class TableMaker:
             ValueError: the dataset has no end, no labels, or there are no rows at all.
         """
         rows = self._read(dataset)
-        divided = self._divided(rows)
+        columns = self._divided(rows)
+        if self.keeps_hashes:
+            columns[HASHES] = rows.hashes.view(np.int64)
         boundaries = self.known_boundaries()
         if boundaries is None:
             boundaries = self._boundaries(rows)
@@ -84,8 +88,8 @@ class TableMaker:
                 BINS: tuple(_without_a_copy(bins[i]) for i in of_replica),
                 LABELS: tuple(parts.repeating(rows.labels, i) for i in of_replica),
                 **{
-                    name: tuple(parts.filled(weights, i) for i in of_replica)
-                    for name, weights in divided.items()
+                    name: tuple(parts.filled(column, i) for i in of_replica)
+                    for name, column in columns.items()
                 },
                 BOUNDARIES: table,
             }

@@ -119,3 +119,13 @@ def test_bins_found_in_some_rows_do_not_depend_on_where_rows_are(grow, tmp_path,
 def test_refuses_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="must be a folder that is there"):
         TreeOptions(cache_dir=str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"center_bias": True}, "center_bias needs"), ({"loss": "absolute"}, "AbsoluteError.* needs")],
+)
+def test_refuses_what_several_replicas_cannot_do(options, message, mirrored_strategy):
+    config = RunConfig(train_distribute=mirrored_strategy)
+    with pytest.raises(ValueError, match=f"{message} all rows in one replica so far.* has 2"):
+        BoostedTreesRegressor([fc.numeric_column("x")], config=config, **options)
