@@ -77,6 +77,8 @@ from estimators.importance import FeatureImportance as FeatureImportance
 from estimators.importance import permutation_importance as permutation_importance
 from estimators.optimizers import group as group
 from estimators.optimizers import minimize as minimize
+from estimators.partial_dependence import PartialDependence as PartialDependence
+from estimators.partial_dependence import partial_dependence as partial_dependence
 from estimators.schedule import train_and_evaluate as train_and_evaluate
 from estimators.spec import EstimatorSpec as EstimatorSpec
 from estimators.spec import EvalSpec as EvalSpec
@@ -119,6 +121,7 @@ __all__ = [
     "NanLossDuringTrainingError",
     "NanTensorHook",
     "Part",
+    "PartialDependence",
     "PoissonRegressionHead",
     "ProfilerHook",
     "ProgressHook",
@@ -145,6 +148,7 @@ __all__ = [
     "make_stop_at_checkpoint_step_hook",
     "minimize",
     "optimizers",
+    "partial_dependence",
     "permutation_importance",
     "read_eval_metrics",
     "stop_if_higher_hook",

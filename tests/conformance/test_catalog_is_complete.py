@@ -36,6 +36,7 @@ NO_ENTRY = {
     "transformed": "see tests/bridge/test_runtimes.py",
     "serving_input_receiver_fn": "see tests/bridge/test_what_models_do.py",
     "to_keras": "the way back to Keras: see tests/bridge/test_model_to_estimator.py",
+    "PartialDependence": "what partial_dependence returns",
     "Part": "where a premade model keeps a column's weights",
 }
 
