@@ -14,7 +14,7 @@ back, by what LightGBM's documentation calls cat_smooth, cat_l2 and max_cat_thre
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -59,17 +59,22 @@ class CategorySearch:
         regularization: says what a split is worth.
         features: all features; at least one is categorical.
         rules: what keeps splits of categories from fitting noise.
+        limited_gain: see `Search`.
     """
 
     def __init__(
-        self, regularization: Regularization, features: Sequence[TreeFeature], rules: CategoryRules
+        self,
+        regularization: Regularization,
+        features: Sequence[TreeFeature],
+        rules: CategoryRules,
+        limited_gain: Callable[..., Tensor] | None = None,
     ) -> None:
         self._rules = rules
         counts = {i: each.categories for i, each in enumerate(features) if each.categories}
         self._which = list(counts)
         more_l2 = np.zeros([len(features), 1, 1])
         more_l2[self._which] = rules.l2
-        self._search = Search(regularization, more_l2)
+        self._search = Search(regularization, more_l2, limited_gain)
         self._bins = min(MOST_LISTED, max(counts.values()))
         # Of each feature, which of the categorical ones it is.
         place = np.full(len(features), -1, np.int32)
@@ -79,7 +84,13 @@ class CategorySearch:
         self._sets = tf.function(self._sets_of, jit_compile=True, autograph=False)
 
     def best(
-        self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale, nodes: int
+        self,
+        histogram: Tensor,
+        sums: Tensor,
+        allowed: Tensor,
+        scale: Scale,
+        nodes: int,
+        limits: Tensor | None = None,
     ) -> Splits:
         """Returns the best split of each node; see `Search.best`.
 
@@ -90,7 +101,7 @@ class CategorySearch:
         ordered, places = self._sorted(
             histogram, sums, scale.first, scale.second, tf.constant(nodes)
         )
-        found = self._search.best(ordered, sums, allowed, scale, nodes)
+        found = self._search.best(ordered, sums, allowed, scale, nodes, limits)
         split = (found.is_split, found.feature, found.threshold, found.missing_left)
         threshold, missing_left, left_bins = self._sets(*split, places)
         return Splits(

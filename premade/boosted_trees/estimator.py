@@ -13,17 +13,16 @@ import tensorflow as tf
 
 from estimators import Estimator, Head, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
-from premade.boosted_trees.category_splits import CategoryRules, CategorySearch
 from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
 from premade.boosted_trees.forest import Forest, layout
-from premade.boosted_trees.grower import LevelGrower
+from premade.boosted_trees.growing import grower_of
 from premade.boosted_trees.importances import GAIN, importances
 from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
 from premade.boosted_trees.objective import Objective, regression_head
 from premade.boosted_trees.options import TreeOptions
 from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.settings import Settings
-from premade.boosted_trees.splits import Regularization, Search
+from premade.boosted_trees.splits import Regularization
 from premade.boosted_trees.stopping import BEST_TREES
 from premade.boosted_trees.subsampling import Subsampling
 from premade.boosted_trees.table import BOUNDARIES, TableMaker
@@ -62,13 +61,7 @@ class BoostedTrees(Estimator):
     ) -> None:
         features = TreeFeatures(feature_columns)
         self._objective = Objective.of(head)
-        grower = LevelGrower(
-            len(features.all),
-            settings.max_depth,
-            settings.learning_rate,
-            settings.regularization,
-            _search(features, settings),
-        )
+        grower = grower_of(features, settings, self._objective)
         self._made_model_fn = functools.partial(
             TreesModelFn,
             self._objective,
@@ -419,16 +412,6 @@ class BoostedTreesRegressor(BoostedTrees):
             ),
             config,
         )
-
-
-def _search(features: TreeFeatures, settings: Settings) -> Search | CategorySearch:
-    if not features.categorical:
-        return Search(settings.regularization)
-    options = settings.options
-    rules = CategoryRules(
-        options.category_smoothing, options.category_l2, options.max_categories_per_side
-    )
-    return CategorySearch(settings.regularization, features.all, rules)
 
 
 def _subsampling(options: TreeOptions, config: RunConfig | None) -> Subsampling:

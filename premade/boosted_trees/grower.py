@@ -12,6 +12,7 @@ from premade import replicas
 from premade.boosted_trees.category_splits import CategorySearch, without_missing
 from premade.boosted_trees.forest import LEAF, Forest
 from premade.boosted_trees.histograms import Histograms
+from premade.boosted_trees.monotone import Monotone
 from premade.boosted_trees.partition import descend, node_words
 from premade.boosted_trees.splits import Regularization, Search, Splits
 from premade.boosted_trees.sums import Scale
@@ -39,6 +40,22 @@ class Grown:
 
 
 @final
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Level:
+    """What was found for the nodes of a level.
+
+    Attributes:
+        splits: the best ones; None in the last level.
+        sums: packed derivatives of the nodes.
+        limits: of their weights, if they have any.
+    """
+
+    splits: Splits | None
+    sums: Tensor
+    limits: Any
+
+
+@final
 class LevelGrower:
     """Grows trees level by level.
 
@@ -48,6 +65,7 @@ class LevelGrower:
         learning_rate: leaves are multiplied by it.
         regularization: see there.
         search: looks for splits; None if all features are numbers.
+        monotone: limits of the leaves, if they have any.
     """
 
     def __init__(
@@ -57,11 +75,13 @@ class LevelGrower:
         learning_rate: float,
         regularization: Regularization,
         search: Search | CategorySearch | None = None,
+        monotone: Monotone | None = None,
     ) -> None:
         self._depth = depth
         self.learning_rate = learning_rate
         self._regularization = regularization
         self._search = search or Search(regularization)
+        self._monotone = monotone
         self._most_nodes = 2 ** (depth - 1)
         self._histograms = Histograms(features, max(1, self._most_nodes // 2))
         self._children = tf.function(_children, jit_compile=True, autograph=False)
@@ -88,9 +108,12 @@ class LevelGrower:
         # Every row has one bin of the first feature.
         of_nodes = tf.reduce_sum(histogram[0], axis=0)
         levels = []
+        limits = self._monotone.start(self._most_nodes) if self._monotone else None
         for level in range(self._depth):
-            splits = self._search.best(histogram, of_nodes, allowed, scale, 2**level)
-            levels.append((splits, of_nodes))
+            splits = self._search.best(histogram, of_nodes, allowed, scale, 2**level, limits)
+            levels.append(_Level(splits, of_nodes, limits))
+            if self._monotone:
+                limits = self._monotone.of_children(splits, of_nodes, limits, scale)
             small_right = self._small_right(splits, of_nodes, scale)
             tests = _words(splits, small_right), splits.left_bins
             of_children = self._of_children(splits, of_nodes)
@@ -104,8 +127,11 @@ class LevelGrower:
             small = _total([of_shard for _, of_shard in moved])
             histogram = self._children(histogram, small, small_right, splits.is_split)
             of_nodes = of_children[: self._most_nodes]
+            if limits is not None:
+                limits = limits[:, : self._most_nodes]
         nodes = [descend(bins, node, *tests) for bins, node in zip(shards, nodes, strict=True)]
-        return self._grown(levels, of_children, nodes, scale)
+        levels.append(_Level(None, of_children, limits))
+        return self._grown(levels, nodes, scale)
 
     def _padded(self, histogram: Tensor) -> Tensor:
         return tf.pad(histogram, [[0, 0], [0, 0], [0, self._most_nodes - 1]])
@@ -120,15 +146,22 @@ class LevelGrower:
         both = tf.stack([splits.left_sums, sums - splits.left_sums], axis=1)
         return tf.reshape(both, [-1])
 
-    def _grown(
-        self, levels: Sequence[tuple[Splits, Tensor]], of_leaves: Tensor, nodes: Any, scale: Scale
-    ) -> Grown:
+    def _grown(self, levels: Sequence[_Level], nodes: Any, scale: Scale) -> Grown:
         # Of each level the nodes that it has; the arrays have room for those of the last.
-        sizes = [2**level for level in range(self._depth)]
-        parts = [_level(splits, size) for (splits, _), size in zip(levels, sizes, strict=True)]
-        sums = [of_nodes[:size] for (_, of_nodes), size in zip(levels, sizes, strict=True)]
-        g, h = scale.unpack(tf.concat([*sums, of_leaves], axis=0))
-        values = self.learning_rate * tf.cast(self._regularization.weight(g, h), tf.float32)
+        sizes = [2**level for level in range(self._depth + 1)]
+        parts = [
+            _arrays(level.splits, size)
+            for level, size in zip(levels, sizes, strict=True)
+            if level.splits is not None
+        ]
+        sums = [level.sums[:size] for level, size in zip(levels, sizes, strict=True)]
+        g, h = scale.unpack(tf.concat(sums, axis=0))
+        if self._monotone is None:
+            weights = self._regularization.weight(g, h)
+        else:
+            limits = [x.limits[:, :size] for x, size in zip(levels, sizes, strict=True)]
+            weights = self._monotone.weights(g, h, tf.concat(limits, axis=1))
+        values = self.learning_rate * tf.cast(weights, tf.float32)
         leaves = 2**self._depth
         of_splits = {
             name: tf.pad(
@@ -164,7 +197,7 @@ def _words(splits: Splits, small_right: Tensor) -> Tensor:
     )
 
 
-def _level(splits: Splits, size: int) -> dict[str, Tensor]:
+def _arrays(splits: Splits, size: int) -> dict[str, Tensor]:
     """Returns the arrays of `_AT_LEAVES` and `left_bins` for the nodes of a level."""
     found = {
         "feature": splits.feature[:size],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from typing import final
 
 from premade.boosted_trees.binning import MOST_BINS
@@ -35,6 +36,8 @@ class TreeOptions:
         validation_fraction: of the rows, which are held out for early stopping. Which ones they
             are depends on their features alone: equal rows are held out together, whatever their
             order.
+        monotone: by the name of a column of numbers, 1 if predictions must not fall when the number
+            rises, -1 if they must not rise. Missing values are on no side of others.
         row_fraction: of the rows, drawn anew for each tree, which then sees no others. Rows of
             equal features are drawn together.
         column_fraction: of the features, drawn anew for each tree, which splits by no others.
@@ -54,6 +57,7 @@ class TreeOptions:
     cache_dir: str | None = None
     early_stopping_trees: int | None = None
     validation_fraction: float = 0.1
+    monotone: Mapping[str, int] = dataclasses.field(default_factory=dict)
     row_fraction: float = 1.0
     column_fraction: float = 1.0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any, final
 
 import tensorflow as tf
@@ -90,15 +92,28 @@ class Search:
     Args:
         regularization: says what a split is worth.
         more_l2: float64 `[features, 1, 1]` or a number, added to its l2 when a split is valued.
+        limited_gain: values splits where nodes have limits; see `Monotone.gain`.
     """
 
-    def __init__(self, regularization: Regularization, more_l2: Any = 0.0) -> None:
+    def __init__(
+        self,
+        regularization: Regularization,
+        more_l2: Any = 0.0,
+        limited_gain: Callable[..., Tensor] | None = None,
+    ) -> None:
         self._regularization = regularization
         self._more_l2 = more_l2
+        self._limited_gain = limited_gain
         self._best = tf.function(self._best_of_all, jit_compile=True, autograph=False)
 
     def best(
-        self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale, nodes: int
+        self,
+        histogram: Tensor,
+        sums: Tensor,
+        allowed: Tensor,
+        scale: Scale,
+        nodes: int,
+        limits: Tensor | None = None,
     ) -> Splits:
         """Returns the best split of each node.
 
@@ -111,8 +126,13 @@ class Search:
             allowed: bool `[features]`, which features may split.
             scale: unit of the packed derivatives.
             nodes: how many there are; those behind have no split.
+            limits: of the nodes' weights, float64 `[2, nodes]`, where they have limits.
         """
-        found = self._best(histogram, sums, allowed, scale.first, scale.second, tf.constant(nodes))
+        if limits is None:
+            limits = tf.zeros([0, sums.shape[0]], tf.float64)
+        found = self._best(
+            histogram, sums, allowed, scale.first, scale.second, tf.constant(nodes), limits
+        )
         return Splits(*(*found, tf.zeros([sums.shape[0], 0], tf.int32)))
 
     def _best_of_all(
@@ -123,6 +143,7 @@ class Search:
         first: Tensor,
         second: Tensor,
         nodes: Tensor,
+        limits: Tensor,
     ) -> tuple[Tensor, ...]:
         features, bins, room = histogram.shape
         size = min(_NODES_AT_ONCE, room)
@@ -130,7 +151,11 @@ class Search:
         def look(i: Tensor, found: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
             part = tf.slice(histogram, [0, 0, i * size], [features, bins, size])
             of_part = self._best_of_some(
-                part, tf.slice(sums, [i * size], [size]), allowed, Scale(first, second)
+                part,
+                tf.slice(sums, [i * size], [size]),
+                allowed,
+                Scale(first, second),
+                tf.slice(limits, [0, i * size], [limits.shape[0], size]),
             )
             return i + 1, tuple(
                 xla.dynamic_update_slice(whole, new, [i * size])
@@ -142,11 +167,13 @@ class Search:
         return found
 
     def _best_of_some(
-        self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale
+        self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale, limits: Tensor
     ) -> tuple[Tensor, ...]:
         missing = histogram[:, MISSING_BIN]
         so_far = _cumulative(histogram)
-        gain, at, is_left = self._best_of_sides(so_far, missing, sums, allowed, scale)
+        gain, at, is_left = self._best_of_sides(
+            so_far, missing, allowed, functools.partial(self._evaluated, sums, scale, limits)
+        )
         is_split = gain > 0.0
         at = tf.where(is_split, at, 0)
         feature, threshold, node = at // MISSING_BIN, at % MISSING_BIN, tf.range(sums.shape[0])
@@ -159,7 +186,11 @@ class Search:
         return is_split, tf.cast(gain, tf.float32), feature, threshold, missing_left, left
 
     def _best_of_sides(
-        self, so_far: Tensor, missing: Tensor, sums: Tensor, allowed: Tensor, scale: Scale
+        self,
+        so_far: Tensor,
+        missing: Tensor,
+        allowed: Tensor,
+        evaluated: Callable[[Tensor], Tensor],
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns gain, place and whether missing values go left, each `[nodes]`.
 
@@ -167,11 +198,10 @@ class Search:
         """
         features, bins, size = so_far.shape
         places = tf.reshape(tf.range(features * bins), [features, bins, 1])
-        own = self._regularization.gain(*scale.unpack(sums))
 
         def look(is_left: Tensor, best: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
             sent_left = tf.where(is_left > 0, missing, tf.zeros_like(missing))
-            gains = self._evaluated(so_far + sent_left[:, tf.newaxis], sums, own, scale)
+            gains = evaluated(so_far + sent_left[:, tf.newaxis])
             gains = tf.where(allowed[:, tf.newaxis, tf.newaxis], gains, tf.zeros_like(gains))
             gain = tf.reduce_max(gains, axis=[0, 1])
             is_best = tf.equal(gains, gain)
@@ -192,12 +222,15 @@ class Search:
         _, best = tf.while_loop(lambda is_left, _: is_left < sides, look, (0, none))
         return best
 
-    def _evaluated(self, left: Tensor, sums: Tensor, own: Tensor, scale: Scale) -> Tensor:
+    def _evaluated(self, sums: Tensor, scale: Scale, limits: Tensor, left: Tensor) -> Tensor:
         """Returns the gain of sending `left` to the left; 0 where that is no split."""
         (gl, hl), (gr, hr) = scale.unpack(left), scale.unpack(sums - left)
-        worth = self._regularization
-        more = self._more_l2
-        gain = worth.gain(gl, hl + more) + worth.gain(gr, hr + more) - own - worth.tree_complexity
+        worth, more, whole = self._regularization, self._more_l2, scale.unpack(sums)
+        if self._limited_gain is not None:
+            gain = self._limited_gain((gl, hl + more), (gr, hr + more), whole, limits)
+        else:
+            gain = worth.gain(gl, hl + more) + worth.gain(gr, hr + more) - worth.gain(*whole)
+        gain -= worth.tree_complexity
         least = worth.min_node_weight
         is_split = (hl > 0.0) & (hr > 0.0) & (hl >= least) & (hr >= least)
         return tf.where(is_split, gain, tf.zeros_like(gain))
