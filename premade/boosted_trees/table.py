@@ -71,7 +71,8 @@ class TableMaker:
         `weights` is 0 for them.
 
         Raises:
-            ValueError: the dataset has no end, no labels, or there are no rows at all.
+            ValueError: the dataset has no end, no labels, or there are no rows at all; or an
+                earlier training had other columns.
         """
         rows = self._read(dataset)
         columns = self._divided(rows)
@@ -80,6 +81,12 @@ class TableMaker:
         boundaries = self.known_boundaries()
         if boundaries is None:
             boundaries = self._boundaries(rows)
+        if len(boundaries) != len(self.features.all):
+            raise ValueError(
+                f"The checkpoint has trees of {len(boundaries)} numbers for each row, and "
+                f"feature_columns give {len(self.features.all)}. Give the columns that the trees "
+                "were grown with, or another model_dir."
+            )
         parts = self._parts(rows.count)
         bins = self._binned(rows.store, parts, boundaries)
         table = tf.constant(boundaries)
