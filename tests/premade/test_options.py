@@ -20,6 +20,9 @@ from premade import (
     BaselineClassifier,
     BaselineEstimator,
     BaselineRegressor,
+    BoostedTreesClassifier,
+    BoostedTreesEstimator,
+    BoostedTreesRegressor,
     DNNClassifier,
     DNNEstimator,
     DNNLinearCombinedClassifier,
@@ -96,6 +99,23 @@ def _recurrent(values):
     return states @ values["rnn_model/logits/kernel"] + values["rnn_model/logits/bias"]
 
 
+def _trees(values):
+    """Walks from the root of each tree to a leaf, row by row."""
+    tree = {name.removeprefix("boosted_trees/"): value for name, value in values.items()}
+    rows = np.concatenate([_counts(), NUMBERS[:, np.newaxis]], axis=1)  # v_indicator before x
+    logits = np.zeros([ROWS, tree["output"].max() + 1], np.float32)
+    for row, numbers in enumerate(rows):
+        for t, output in enumerate(tree["output"]):
+            node = 0
+            while (feature := tree["feature"][t, node]) >= 0:
+                is_right = (
+                    numbers[feature] >= tree["boundaries"][feature, tree["threshold"][t, node]]
+                )
+                node = tree["left"][t, node] + is_right
+            logits[row, output] += tree["value"][t, node, 0]
+    return logits
+
+
 def _loss(labels, logits):
     """The mean loss of labels of a kind."""
     if labels == "real":
@@ -116,11 +136,13 @@ class Case:
         make: makes it, given the arguments of every Estimator.
         logits: of the rows above, given the variables.
         labels: kind of the labels.
+        needs_an_end: whether it is trained on one pass of data, and on no data without an end.
     """
 
     make: Callable[..., Any]
     logits: Callable[[Any], Any]
     labels: str
+    needs_an_end: bool = False
 
 
 REGULARIZED = {"batch_norm": True, "dropout": 0.5}
@@ -131,6 +153,7 @@ PARTS = {
     "dnn_dropout": 0.5,
     "batch_norm": True,
 }
+TREES = {"max_depth": 3, "learning_rate": 0.5}
 OF_TWO, OF_THREE = {"label_vocabulary": TWO}, {"n_classes": 3, "label_vocabulary": THREE}
 
 
@@ -191,6 +214,20 @@ CASES = {
     "BaselineEstimator": Case(
         lambda **k: BaselineEstimator(RegressionHead(), **k), _baseline, "real"
     ),
+    "BoostedTreesClassifier": Case(
+        lambda **k: BoostedTreesClassifier(DEEP, **TREES, **OF_TWO, **k), _trees, "two", True
+    ),
+    "BoostedTreesRegressor": Case(
+        lambda **k: BoostedTreesRegressor(DEEP, **TREES, **k), _trees, "real", True
+    ),
+    "BoostedTreesEstimator": Case(
+        lambda **k: BoostedTreesEstimator(
+            DEEP, head=MultiClassHead(3, label_vocabulary=THREE), **TREES, **k
+        ),
+        _trees,
+        "three",
+        True,
+    ),
     "RNNClassifier": Case(
         lambda **k: RNNClassifier([VISITS], units=[2], **OF_TWO, **k), _recurrent, "two"
     ),
@@ -215,7 +252,8 @@ def _check_classes(case, logits, predicted):
 def test_phases(small, batch, name, tmp_path):
     case = CASES[name]
     data = batch(_features(), LABELS[case.labels])
-    estimator = small(case.make).train(data, steps=3)
+    once = (lambda: data().take(1)) if case.needs_an_end else data
+    estimator = small(case.make).train(once, steps=3)
     values = {n: estimator.get_variable_value(n) for n in estimator.get_variable_names()}
     logits = case.logits(values)
 
