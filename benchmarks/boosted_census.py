@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 
 from benchmarks import machine, peer
-from benchmarks.boosted_trees import NAMES, OURS, Bar
+from benchmarks.boosted_trees import NAMES, OURS, Bar, parser_of
 from benchmarks.protocol import Answer, Worker
 
 SYSTEMS = (OURS, "xgboost", "lightgbm", "sklearn")
@@ -90,20 +90,9 @@ def _start(system: str, peer_python: str, verbose: bool) -> Worker:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, SYSTEMS, _RESULTS, trees=200, rounds=3)
     parser.add_argument("--train_csv", required=True, help="census rows under a header")
     parser.add_argument("--test_csv", required=True)
-    parser.add_argument("--trees", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=3, help="values of each measurement")
-    parser.add_argument("--only", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    parser.add_argument("--output", type=pathlib.Path, default=_RESULTS)
-    parser.add_argument(
-        "--peer_folder",
-        type=pathlib.Path,
-        default=peer.BOOSTED_TREES.default_folder(),
-        help="where the virtual environment of the others is made and kept",
-    )
-    parser.add_argument("--verbose", action="store_true", help="show what the systems print")
     return parser.parse_args(arguments)
 
 

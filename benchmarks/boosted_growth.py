@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 
 from benchmarks import machine, peer
-from benchmarks.boosted_trees import NAMES, Systems
+from benchmarks.boosted_trees import NAMES, Systems, parser_of
 
 _RESULTS = pathlib.Path(__file__).parent / "results" / "boosted_growth.md"
 _PLOT = pathlib.Path(__file__).parent / "growth_plot.py"
@@ -119,19 +119,7 @@ def _draw(growth: Growth, picture: pathlib.Path) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trees", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=1, help="values of each measurement")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES), help="systems")
-    parser.add_argument("--output", type=pathlib.Path, default=_RESULTS)
-    parser.add_argument(
-        "--peer_folder",
-        type=pathlib.Path,
-        default=peer.BOOSTED_TREES.default_folder(),
-        help="where the virtual environment of the others is made and kept",
-    )
-    parser.add_argument("--verbose", action="store_true", help="show what the systems print")
-    return parser.parse_args(arguments)
+    return parser_of(__doc__, NAMES, _RESULTS, trees=20, rounds=1).parse_args(arguments)
 
 
 def _report(growth: Growth, options: argparse.Namespace, picture: str, load: float) -> str:

@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks import machine, peer
 from benchmarks.protocol import Answer, Worker
@@ -192,14 +192,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, NAMES, _RESULTS, trees=100, rounds=3)
     parser.add_argument("--rows", type=int, default=1_000_000, help="to train on")
     parser.add_argument("--columns", type=int, default=28, help="8 or more")
-    parser.add_argument("--trees", type=int, default=100)
     parser.add_argument("--test_rows", type=int, default=_TEST_ROWS, help="to predict")
-    parser.add_argument("--rounds", type=int, default=3, help="values of each measurement")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES), help="systems")
-    parser.add_argument("--output", type=pathlib.Path, default=_RESULTS)
+    return parser.parse_args(arguments)
+
+
+def parser_of(
+    description: str | None,
+    systems: Iterable[str],
+    output: pathlib.Path,
+    *,
+    trees: int,
+    rounds: int,
+) -> argparse.ArgumentParser:
+    """Returns what every benchmark of boosted trees can be asked.
+
+    Args:
+        description: of the benchmark.
+        systems: those that can be measured.
+        output: where the report goes.
+        trees: to grow.
+        rounds: values of each measurement.
+    """
+    known = list(systems)
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--trees", type=int, default=trees)
+    parser.add_argument("--rounds", type=int, default=rounds, help="values of each measurement")
+    parser.add_argument("--only", nargs="+", choices=known, default=known, help="systems")
+    parser.add_argument("--output", type=pathlib.Path, default=output)
     parser.add_argument(
         "--peer_folder",
         type=pathlib.Path,
@@ -207,7 +229,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="where the virtual environment of the others is made and kept",
     )
     parser.add_argument("--verbose", action="store_true", help="show what the systems print")
-    return parser.parse_args(arguments)
+    return parser
 
 
 def _report(

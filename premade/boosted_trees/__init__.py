@@ -15,7 +15,7 @@ What is below may not know what is above:
     leaf_quantiles leaves that are medians or other quantiles of their rows
     growing       from settings to what grows trees
     monotone      limits of leaves, so that predictions follow a feature
-    grower        one tree: level by level, or leaf by leaf
+    grower        one tree, level by level
     category_splits  the same where categories are split, many against many
     splits        the best split of each node, out of its histogram
     histograms    sums of derivatives by node, feature and bin

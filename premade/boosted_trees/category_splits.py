@@ -25,13 +25,12 @@ from premade.boosted_trees.categories import MOST_LISTED
 from premade.boosted_trees.column_readers import TreeFeature
 from premade.boosted_trees.forest import WORDS
 from premade.boosted_trees.partition import MISSING_BIN
-from premade.boosted_trees.splits import Regularization, Search, Splits
+from premade.boosted_trees.splits import NODES_AT_ONCE, Regularization, Search, Splits
 from premade.boosted_trees.sums import Scale
 
 Tensor = Any
 
 _WORD_BITS = 32
-_NODES_AT_ONCE = 8
 
 
 @final
@@ -104,14 +103,8 @@ class CategorySearch:
         found = self._search.best(ordered, sums, allowed, scale, nodes, limits)
         split = (found.is_split, found.feature, found.threshold, found.missing_left)
         threshold, missing_left, left_bins = self._sets(*split, places)
-        return Splits(
-            found.is_split,
-            found.gain,
-            found.feature,
-            threshold,
-            missing_left,
-            found.left_sums,
-            left_bins,
+        return dataclasses.replace(
+            found, threshold=threshold, missing_left=missing_left, left_bins=left_bins
         )
 
     def _in_order(
@@ -182,7 +175,7 @@ def _ranks(score: Tensor, nodes: Tensor) -> Tensor:
     for so few. Only the first `nodes` are looked at, some at a time.
     """
     features, bins, room = score.shape
-    size = min(_NODES_AT_ONCE, room)
+    size = min(NODES_AT_ONCE, room)
     place = tf.range(bins)[tf.newaxis, :, tf.newaxis]
 
     def look(i: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:

@@ -131,6 +131,24 @@ class Forest:
         return tf.transpose(tf.math.unsorted_segment_sum(by_tree, self.output, width))
 
 
+def is_in(sets: Tensor, node: Tensor, bin_of_row: Tensor) -> Tensor:
+    """Returns whether bins are in the sets of nodes, bool of the shape of `node`.
+
+    Args:
+        sets: int32 `[nodes, words]`; see `Forest.left_bins`.
+        node: int32, of any shape.
+        bin_of_row: int32 of the same shape, 0 and upwards.
+
+    >>> sets, node = tf.constant([[0b100, 1]]), tf.zeros([3], tf.int32)
+    >>> is_in(sets, node, tf.constant([1, 2, 32])).numpy().tolist()
+    [False, True, True]
+    """
+    at = node * sets.shape[1] + tf.bitwise.right_shift(bin_of_row, 5)
+    word = tf.gather(tf.reshape(sets, [-1]), at)
+    bit = tf.bitwise.right_shift(word, tf.bitwise.bitwise_and(bin_of_row, 31))
+    return tf.not_equal(tf.bitwise.bitwise_and(bit, 1), 0)
+
+
 def layout(
     nodes: int, width: int, *, by_category: bool = False
 ) -> dict[str, tuple[Any, tuple[int, ...]]]:
@@ -171,10 +189,8 @@ def _goes_left(flat: dict[str, Tensor], at: Tensor, bin_of_row: Tensor) -> Tenso
         at: int32 `[batch, trees]`, the node of each row in each tree.
         bin_of_row: int32 `[batch, trees]`, of the feature that splits the node.
     """
-    is_left = bin_of_row <= tf.gather(flat["threshold"], at)
-    if flat["left_bins"].shape[-1]:
-        word = tf.maximum(bin_of_row, 0) // 32
-        words = tf.gather_nd(flat["left_bins"], tf.stack([at, word], axis=-1))
-        bit = tf.bitwise.bitwise_and(tf.bitwise.right_shift(words, bin_of_row % 32), 1)
-        is_left |= (tf.gather(flat["threshold"], at) < 0) & tf.equal(bit, 1)
+    threshold, sets = tf.gather(flat["threshold"], at), flat["left_bins"]
+    is_left = bin_of_row <= threshold
+    if sets.shape[-1]:
+        is_left |= (threshold < 0) & is_in(sets, at, tf.maximum(bin_of_row, 0))
     return tf.where(tf.equal(bin_of_row, MISSING), tf.gather(flat["missing_left"], at), is_left)

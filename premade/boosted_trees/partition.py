@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from premade.boosted_trees.binning import MOST_BINS
+from premade.boosted_trees.forest import is_in
 
 Tensor = Any
 
@@ -145,18 +146,11 @@ def _goes_right(
     at = feature * bins.shape[1] + start + tf.range(BLOCK)
     bin_of_row = tf.cast(tf.gather(tf.reshape(bins, [-1]), at), tf.int32)
     if left_bins.shape[1]:
-        return ~_is_in(left_bins, node, bin_of_row)
+        return ~is_in(left_bins, node, bin_of_row)
     is_above = bin_of_row > tf.bitwise.bitwise_and(word, _THRESHOLD)
     is_missing = tf.equal(bin_of_row, MISSING_BIN)
     goes_right = tf.where(is_missing, ~_has(word, _MISSING_LEFT), is_above)
     return goes_right & _has(word, _IS_SPLIT)
-
-
-def _is_in(sets: Tensor, node: Tensor, bin_of_row: Tensor) -> Tensor:
-    at = node * sets.shape[1] + tf.bitwise.right_shift(bin_of_row, 5)
-    word = tf.gather(tf.reshape(sets, [-1]), at)
-    bit = tf.bitwise.right_shift(word, tf.bitwise.bitwise_and(bin_of_row, 31))
-    return _has(bit, 1)
 
 
 def _has(word: Tensor, flag: int) -> Tensor:

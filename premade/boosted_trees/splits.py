@@ -15,7 +15,9 @@ from premade.boosted_trees.sums import Scale
 
 Tensor = Any
 
-_NODES_AT_ONCE = 8
+NODES_AT_ONCE = 8
+"""A level that has fewer nodes than there is room for costs no more than these."""
+
 _KINDS = (tf.bool, tf.float32, tf.int32, tf.int32, tf.bool)
 
 
@@ -146,7 +148,7 @@ class Search:
         limits: Tensor,
     ) -> tuple[Tensor, ...]:
         features, bins, room = histogram.shape
-        size = min(_NODES_AT_ONCE, room)
+        size = min(NODES_AT_ONCE, room)
 
         def look(i: Tensor, found: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
             part = tf.slice(histogram, [0, 0, i * size], [features, bins, size])

@@ -246,7 +246,7 @@ class _Rows:
         self._columns.append((labels, weights))
         self._hashes.append(row_hashes([numbers]))
 
-    @property
+    @functools.cached_property
     def hashes(self) -> Array:
         """Of the numbers of each row, uint64 `[rows]`."""
         return np.concatenate(self._hashes)

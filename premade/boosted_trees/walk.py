@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from premade.boosted_trees.binning import MOST_BINS, found_bins
-from premade.boosted_trees.forest import LEAF, WORDS, Forest
+from premade.boosted_trees.forest import LEAF, Forest, is_in
 
 Tensor = Any
 
@@ -231,8 +231,8 @@ def _leaf(bins: Tensor, words: Tensor, sets: Tensor | None) -> Tensor:
         bin_of_row = tf.cast(tf.gather(flat, where), tf.int32)
         goes_right = bin_of_row > tf.bitwise.bitwise_and(low, _THRESHOLD)
         if sets is not None:
-            is_in = _is_in(sets, node, bin_of_row)
-            goes_right = tf.where(_has(low, _BY_CATEGORY), ~is_in, goes_right)
+            is_out = ~is_in(sets, node, bin_of_row)
+            goes_right = tf.where(_has(low, _BY_CATEGORY), is_out, goes_right)
         is_missing = tf.equal(bin_of_row, MOST_BINS)
         goes_right &= ~(is_missing & _has(low, _MISSING_LEFT))
         child = parts.left(word) + tf.cast(goes_right, tf.int32)
@@ -241,11 +241,6 @@ def _leaf(bins: Tensor, words: Tensor, sets: Tensor | None) -> Tensor:
     start = (tf.zeros([_BLOCK], tf.int32), tf.fill([_BLOCK], words[0]))
     leaf, _ = tf.while_loop(is_on_the_way, descend, start)
     return leaf
-
-
-def _is_in(sets: Tensor, node: Tensor, bin_of_row: Tensor) -> Tensor:
-    words = tf.gather(tf.reshape(sets, [-1]), node * WORDS + bin_of_row // 32)
-    return tf.equal(tf.bitwise.bitwise_and(tf.bitwise.right_shift(words, bin_of_row % 32), 1), 1)
 
 
 def _has(low: Tensor, flag: int) -> Tensor:
