@@ -4,7 +4,7 @@ What is below may not know what is above:
 
     interchange   models of XGBoost and LightGBM in, and ours out
     showing       trees as text and as pictures, by `drawing`; `readable` finds the words
-    estimator     the public classes
+    estimator     the public classes, with `base`, what they share
     settings      their arguments, and `options`, which tf.estimator did not have
     model_fn      one tree per logit and step in training; predictions in the other modes
     stopping      how many trees are enough

@@ -1,180 +1,20 @@
-"""`BoostedTreesClassifier` and `BoostedTreesRegressor`."""
+"""`BoostedTreesEstimator`, `BoostedTreesClassifier` and `BoostedTreesRegressor`."""
 
 from __future__ import annotations
 
-import collections
-import functools
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
-from estimators import Estimator, Head, RunConfig
+from estimators import Head, RunConfig
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
-from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
-from premade.boosted_trees.forest import Forest, layout
-from premade.boosted_trees.growing import grower_of
-from premade.boosted_trees.importances import GAIN, importances
-from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
-from premade.boosted_trees.objective import Objective, regression_head
+from premade.boosted_trees.base import BoostedTrees
+from premade.boosted_trees.objective import regression_head
 from premade.boosted_trees.options import TreeOptions
-from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.splits import Regularization
-from premade.boosted_trees.stopping import BEST_TREES
-from premade.boosted_trees.subsampling import Subsampling
-from premade.boosted_trees.table import BOUNDARIES, TableMaker
-from premade.boosted_trees.tree_features import TreeFeatures
 from premade.linear import class_head
 
 Tensor = Any
-
-
-class BoostedTrees(Estimator):
-    """What the three classes share; they differ in the head and in how it is said.
-
-    Args:
-        head: see `BoostedTreesEstimator`.
-        feature_columns: see `BoostedTreesEstimator`.
-        model_dir: see `Estimator`.
-        settings: how many trees, and how each grows.
-        config: see `Estimator`.
-
-    Attributes:
-        features: the numbers of the columns, in the order in which the forest counts them.
-        nodes: what each tree has room for.
-
-    Raises:
-        ValueError: a column is of a kind that trees do not take; or several replicas are to find
-            a bias or quantiles.
-    """
-
-    def __init__(
-        self,
-        head: Head,
-        feature_columns: Iterable[Any],
-        model_dir: str | None,
-        settings: Settings,
-        config: RunConfig | None,
-    ) -> None:
-        features = TreeFeatures(feature_columns)
-        self._objective = Objective.of(head)
-        grower = grower_of(features, settings, self._objective)
-        self._made_model_fn = functools.partial(
-            TreesModelFn,
-            self._objective,
-            features,
-            grower,
-            settings.n_trees,
-            self._peers,
-            center_bias=settings.center_bias,
-            patience=settings.options.early_stopping_trees,
-            subsampling=_subsampling(settings.options, config),
-        )
-        super().__init__(self._made_model_fn(), model_dir, config, gather_fn=self._gathered)
-        if settings.center_bias or self._objective.quantile is not None:
-            self._peers().refuse_several(
-                "center_bias" if settings.center_bias else f"The loss {self._objective.loss}"
-            )
-        self.head = head
-        self.features = features.all
-        self.nodes = grower.nodes
-        self._features = features
-        self._options = settings.options
-
-    def forest(self) -> Forest:
-        """Returns the trees that predict, of the newest checkpoint, as NumPy arrays.
-
-        Raises:
-            ValueError: nothing is trained yet.
-        """
-        names = layout(1, 1)
-        arrays = {name: self.get_variable_value(f"{SCOPE}/{name}") for name in names}
-        if self._options.early_stopping_trees is None:
-            return Forest(**arrays)
-        return Forest(**arrays).part(0, int(self.get_variable_value(f"{SCOPE}/{BEST_TREES}")))
-
-    def experimental_feature_importances(
-        self, normalize: bool = False
-    ) -> collections.OrderedDict[str, float]:
-        """Returns the gain of each column's splits; see `feature_importances`."""
-        return self.feature_importances(normalize=normalize)
-
-    def feature_importances(
-        self, kind: str = GAIN, *, normalize: bool = False
-    ) -> collections.OrderedDict[str, float]:
-        """Returns how much each column matters to the forest, the most important one first.
-
-        What a column is worth on rows that were not trained on, `permutation_importance` tells.
-
-        Args:
-            kind: `gain`, how much the column's splits lower the loss in training (twice that, in
-                all); or `splits`, how many there are.
-            normalize: divide by the sum, so that they add up to 1.
-
-        Raises:
-            ValueError: nothing is trained yet, or the kind is unknown.
-        """
-        return importances(self.forest(), self._columns, kind, normalize=normalize)
-
-    def experimental_predict_with_explanations(
-        self,
-        input_fn: Any,
-        predict_keys: Sequence[str] | str | None = None,
-        hooks: Iterable[Any] | None = None,
-        checkpoint_path: str | None = None,
-    ) -> Iterator[dict[str, Any]]:
-        """Yields predictions, and what each column adds to them.
-
-        They have two more entries than those of `predict`: `bias`, where every prediction starts,
-        and `dfc`, an OrderedDict of what each column adds, the greatest first. Together they are
-        the probability of class 1, or the number that is predicted.
-
-        Args:
-            input_fn: see `Estimator.predict`.
-            predict_keys: see `Estimator.predict`; the two are there anyway.
-            hooks: see `Estimator.predict`.
-            checkpoint_path: see `Estimator.predict`.
-
-        Raises:
-            ValueError: the head has several logits, or it is not known what they mean.
-        """
-        explainer = Explainer.of(self.head, self._columns)
-        if predict_keys is not None:
-            keys = [predict_keys] if isinstance(predict_keys, str) else predict_keys
-            predict_keys = [*keys, BIAS, CONTRIBUTIONS]
-        explained = Estimator(self._made_model_fn(explainer=explainer), self.model_dir, self.config)
-        return explainer.named(explained.predict(input_fn, predict_keys, hooks, checkpoint_path))
-
-    @property
-    def _columns(self) -> list[str]:
-        return [feature.column for feature in self.features]
-
-    def _peers(self) -> Peers:
-        return Peers(self.config.strategy)
-
-    def _gathered(self, dataset: Any) -> Any:
-        patience = self._options.early_stopping_trees
-        maker = TableMaker(
-            self._features,
-            self._objective.targets,
-            self._known_boundaries,
-            threads=_threads(),
-            peers=self._peers(),
-            max_bins=self._options.max_bins,
-            cache_dir=self._options.cache_dir,
-            keeps_hashes=self._options.row_fraction < 1.0,
-            validation_fraction=0.0 if patience is None else self._options.validation_fraction,
-        )
-        return maker(dataset)
-
-    def _known_boundaries(self) -> np.ndarray[Any, Any] | None:
-        # A checkpoint of a run that had no tree yet knows none either.
-        if self.latest_checkpoint() is None or not len(self.get_variable_value(f"{SCOPE}/output")):
-            return None
-        return self.get_variable_value(f"{SCOPE}/{BOUNDARIES}")
 
 
 class BoostedTreesEstimator(BoostedTrees):
@@ -202,6 +42,7 @@ class BoostedTreesEstimator(BoostedTrees):
         n_batches_per_layer: None.
         head: says what the logits mean, and what the loss is.
         model_dir: see `Estimator`.
+        weight_column: None, or that of the head, which is the one that counts.
         n_trees: trees of the forest, for each logit.
         max_depth: levels of splits in a tree, 1 to 10.
         learning_rate: leaves are multiplied by it.
@@ -213,6 +54,11 @@ class BoostedTreesEstimator(BoostedTrees):
         center_bias: whether the forest begins with a tree for each logit that is one leaf: the
             constant that makes the loss smallest, without a learning rate or regularization. It
             is made in the first step, with the first trees, and is none of the `n_trees`.
+        pruning_mode: `none`; `pre`, where a split is not made whose gain is less than
+            `tree_complexity`; or `post`, where such splits are taken back when the tree is grown,
+            from its leaves upwards. Trees of all rows take `none` for `pre`.
+        quantile_sketch_epsilon: of layers that grow from batches: numbers have about 1 / epsilon
+            bins of as many rows each, of at least 1 / 254.
         options: what tf.estimator's trees had no argument for; see `TreeOptions`.
 
     Raises:
@@ -236,6 +82,7 @@ class BoostedTreesEstimator(BoostedTrees):
         n_batches_per_layer: int | None = None,
         head: Head | None = None,
         model_dir: str | None = None,
+        weight_column: Any = None,
         n_trees: int = 100,
         max_depth: int = 6,
         learning_rate: float = 0.1,
@@ -245,6 +92,8 @@ class BoostedTreesEstimator(BoostedTrees):
         min_node_weight: float = 0.0,
         config: RunConfig | None = None,
         center_bias: bool = False,
+        pruning_mode: str = "none",
+        quantile_sketch_epsilon: float = 0.01,
         options: TreeOptions | None = None,
     ) -> None:
         if head is None:
@@ -252,6 +101,7 @@ class BoostedTreesEstimator(BoostedTrees):
                 "BoostedTreesEstimator needs a head. Give head=RegressionHead(), say, or use "
                 "BoostedTreesClassifier or BoostedTreesRegressor, which have their own."
             )
+        _check_weights(head, weight_column)
         super().__init__(
             head,
             feature_columns,
@@ -266,6 +116,8 @@ class BoostedTreesEstimator(BoostedTrees):
                 ),
                 options or TreeOptions(),
                 center_bias,
+                pruning_mode,
+                quantile_sketch_epsilon,
             ),
             config,
         )
@@ -293,6 +145,10 @@ class BoostedTreesClassifier(BoostedTrees):
         min_node_weight: see `BoostedTreesEstimator`.
         config: see `Estimator`.
         center_bias: see `BoostedTreesEstimator`.
+        pruning_mode: see `BoostedTreesEstimator`.
+        quantile_sketch_epsilon: see `BoostedTreesEstimator`.
+        train_in_memory: of layers that grow from batches: the first batch has all rows, is kept,
+            and each layer grows from it.
         options: see `TreeOptions`.
 
     Example:
@@ -321,6 +177,9 @@ class BoostedTreesClassifier(BoostedTrees):
         min_node_weight: float = 0.0,
         config: RunConfig | None = None,
         center_bias: bool = False,
+        pruning_mode: str = "none",
+        quantile_sketch_epsilon: float = 0.01,
+        train_in_memory: bool = False,
         options: TreeOptions | None = None,
     ) -> None:
         super().__init__(
@@ -337,6 +196,9 @@ class BoostedTreesClassifier(BoostedTrees):
                 ),
                 options or TreeOptions(),
                 center_bias,
+                pruning_mode,
+                quantile_sketch_epsilon,
+                train_in_memory,
             ),
             config,
         )
@@ -361,6 +223,10 @@ class BoostedTreesRegressor(BoostedTrees):
         min_node_weight: see `BoostedTreesEstimator`.
         config: see `Estimator`.
         center_bias: see `BoostedTreesEstimator`.
+        pruning_mode: see `BoostedTreesEstimator`.
+        quantile_sketch_epsilon: see `BoostedTreesEstimator`.
+        train_in_memory: of layers that grow from batches: the first batch has all rows, is kept,
+            and each layer grows from it.
         options: see `TreeOptions`.
         loss: `squared`; `absolute` (see `AbsoluteError`); `poisson`, for counts, whose logarithm
             the trees add up to (see `PoissonRegressionHead`); a `HuberError` or `QuantileError`;
@@ -392,6 +258,9 @@ class BoostedTreesRegressor(BoostedTrees):
         min_node_weight: float = 0.0,
         config: RunConfig | None = None,
         center_bias: bool = False,
+        pruning_mode: str = "none",
+        quantile_sketch_epsilon: float = 0.01,
+        train_in_memory: bool = False,
         options: TreeOptions | None = None,
         loss: str | Callable[..., Tensor] = "squared",
     ) -> None:
@@ -409,16 +278,18 @@ class BoostedTreesRegressor(BoostedTrees):
                 ),
                 options or TreeOptions(),
                 center_bias,
+                pruning_mode,
+                quantile_sketch_epsilon,
+                train_in_memory,
             ),
             config,
         )
 
 
-def _subsampling(options: TreeOptions, config: RunConfig | None) -> Subsampling:
-    seed = (config.tf_random_seed if config else None) or 0
-    return Subsampling(options.row_fraction, options.column_fraction, seed)
-
-
-def _threads() -> int:
-    """Returns how many compiled functions run side by side."""
-    return int(tf.config.threading.get_inter_op_parallelism_threads()) or os.cpu_count() or 1
+def _check_weights(head: Head, weight_column: Any) -> None:
+    key = getattr(weight_column, "key", weight_column)
+    if key is not None and head.feature_keys is not None and key not in head.feature_keys:
+        raise ValueError(
+            f"weight_column ({key!r}) is not what {type(head).__name__} weights examples with, and "
+            "the head does it. Give the head this weight_column."
+        )

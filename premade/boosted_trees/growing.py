@@ -6,7 +6,7 @@ from premade.boosted_trees.category_splits import CategoryRules, CategorySearch
 from premade.boosted_trees.grower import LevelGrower
 from premade.boosted_trees.monotone import Monotone
 from premade.boosted_trees.objective import Objective
-from premade.boosted_trees.settings import Settings
+from premade.boosted_trees.settings import POST_PRUNING, Settings
 from premade.boosted_trees.splits import Search
 from premade.boosted_trees.tree_features import TreeFeatures
 
@@ -20,8 +20,14 @@ def grower_of(features: TreeFeatures, settings: Settings, objective: Objective) 
         objective: what they make small.
 
     Raises:
-        ValueError: `monotone` names no column of numbers, or does not go with the loss.
+        ValueError: `monotone` names no column of numbers, or does not go with the loss; or pruning
+            is asked for after the growth.
     """
+    if settings.pruning_mode == POST_PRUNING:
+        raise ValueError(
+            "pruning_mode 'post' is not there yet for trees of all rows. Take 'pre', which makes "
+            "no split that gains less than tree_complexity."
+        )
     monotone = Monotone.of(settings.options.monotone, features.all, settings.regularization)
     if monotone is not None and objective.quantile is not None:
         raise ValueError(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import final
 
+from premade.boosted_trees.binning import MOST_BINS
 from premade.boosted_trees.options import TreeOptions
 from premade.boosted_trees.splits import Regularization
 
+NO_PRUNING, PRE_PRUNING, POST_PRUNING = "none", "pre", "post"
+
 _MOST_LEVELS = 10
+_MOST_BATCH_BINS = MOST_BINS - 1
 
 
 @final
@@ -24,6 +28,9 @@ class Settings:
         regularization: what a split must be worth.
         options: see there.
         center_bias: whether the forest begins with the best constants.
+        pruning_mode: see `BoostedTreesEstimator`.
+        quantile_sketch_epsilon: see `BoostedTreesEstimator`.
+        train_in_memory: see `BoostedTreesClassifier`.
 
     Raises:
         ValueError: a number is out of its range.
@@ -36,11 +43,17 @@ class Settings:
     regularization: Regularization = Regularization()
     options: TreeOptions = TreeOptions()
     center_bias: bool = False
+    pruning_mode: str = NO_PRUNING
+    quantile_sketch_epsilon: float = 0.01
+    train_in_memory: bool = False
 
     def __post_init__(self) -> None:
         """Checks."""
         _check_positive(
-            n_trees=self.n_trees, max_depth=self.max_depth, learning_rate=self.learning_rate
+            n_trees=self.n_trees,
+            max_depth=self.max_depth,
+            learning_rate=self.learning_rate,
+            quantile_sketch_epsilon=self.quantile_sketch_epsilon,
         )
         worth = self.regularization
         _check_not_negative(
@@ -49,16 +62,52 @@ class Settings:
             tree_complexity=worth.tree_complexity,
             min_node_weight=worth.min_node_weight,
         )
-        if self.n_batches_per_layer is not None:
+        if self.pruning_mode not in (NO_PRUNING, PRE_PRUNING, POST_PRUNING):
             raise ValueError(
-                "Trees grow from all rows of one pass so far, not from n_batches_per_layer batches "
-                f"a layer; got {self.n_batches_per_layer}. Leave n_batches_per_layer out."
+                f"pruning_mode mode must be one of: none, post, pre. Found: {self.pruning_mode}"
             )
         if self.max_depth > _MOST_LEVELS:
             raise ValueError(
                 f"max_depth must be at most {_MOST_LEVELS}, got {self.max_depth}: a tree that is "
                 "grown level by level doubles with each. More trees do what deeper ones would."
             )
+        if self.n_batches_per_layer is not None:
+            self._check_layers(self.n_batches_per_layer)
+
+    def _check_layers(self, batches: int) -> None:
+        """Checks what layers that grow from batches ask for."""
+        _check_positive(n_batches_per_layer=batches)
+        has_cost = self.regularization.tree_complexity > 0
+        if has_cost and self.pruning_mode == NO_PRUNING:
+            raise ValueError(
+                "Tree complexity have no effect unless pruning mode is chosen. Give "
+                "pruning_mode='pre' or 'post', or leave tree_complexity out."
+            )
+        if self.pruning_mode != NO_PRUNING and not has_cost:
+            raise ValueError(
+                "For pruning, tree_complexity must be positive. Give what a split must gain, or "
+                "leave pruning_mode out."
+            )
+        if self.train_in_memory and batches != 1:
+            raise ValueError(
+                "train_in_memory has all rows in one batch: n_batches_per_layer must be 1, got "
+                f"{batches}."
+            )
+        if 1.0 / self.quantile_sketch_epsilon > _MOST_BATCH_BINS:
+            raise ValueError(
+                "quantile_sketch_epsilon must be at least 1 / "
+                f"{_MOST_BATCH_BINS}, got {self.quantile_sketch_epsilon}: the bin of a number is "
+                "kept in a byte."
+            )
+        if self.options != TreeOptions():
+            raise ValueError(
+                "options are for trees that grow from all rows of one pass. Leave "
+                f"n_batches_per_layer ({batches}) out, or options."
+            )
+        raise ValueError(
+            "Trees grow from all rows of one pass so far, not from n_batches_per_layer batches "
+            f"a layer; got {batches}. Leave n_batches_per_layer out."
+        )
 
 
 def _check_positive(**values: float) -> None:

@@ -20,7 +20,7 @@ from estimators import (
     RegressionHead,
 )
 from estimators.checkpoints import CheckpointStore
-from premade.boosted_trees.estimator import BoostedTrees
+from premade.boosted_trees.base import BoostedTrees
 from premade.boosted_trees.interchange import lightgbm_text, xgboost_json
 from premade.boosted_trees.interchange.forests import BinnedForest, binned, unbinned
 from premade.boosted_trees.interchange.trees import Link, TreeModel

@@ -1,0 +1,182 @@
+"""What the three public classes of boosted trees share."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from estimators import Estimator, Head, RunConfig
+from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
+from premade.boosted_trees.forest import Forest, layout
+from premade.boosted_trees.growing import grower_of
+from premade.boosted_trees.importances import GAIN, importances
+from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
+from premade.boosted_trees.objective import Objective
+from premade.boosted_trees.options import TreeOptions
+from premade.boosted_trees.peers import Peers
+from premade.boosted_trees.settings import Settings
+from premade.boosted_trees.stopping import BEST_TREES
+from premade.boosted_trees.subsampling import Subsampling
+from premade.boosted_trees.table import BOUNDARIES, TableMaker
+from premade.boosted_trees.tree_features import TreeFeatures
+
+
+class BoostedTrees(Estimator):
+    """What the three classes share; they differ in the head and in how it is said.
+
+    Args:
+        head: see `BoostedTreesEstimator`.
+        feature_columns: see `BoostedTreesEstimator`.
+        model_dir: see `Estimator`.
+        settings: how many trees, and how each grows.
+        config: see `Estimator`.
+
+    Attributes:
+        features: the numbers of the columns, in the order in which the forest counts them.
+        nodes: what each tree has room for.
+
+    Raises:
+        ValueError: a column is of a kind that trees do not take; or several replicas are to find
+            a bias or quantiles.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        feature_columns: Iterable[Any],
+        model_dir: str | None,
+        settings: Settings,
+        config: RunConfig | None,
+    ) -> None:
+        features = TreeFeatures(feature_columns)
+        self._objective = Objective.of(head)
+        grower = grower_of(features, settings, self._objective)
+        self._made_model_fn = functools.partial(
+            TreesModelFn,
+            self._objective,
+            features,
+            grower,
+            settings.n_trees,
+            self._peers,
+            center_bias=settings.center_bias,
+            patience=settings.options.early_stopping_trees,
+            subsampling=_subsampling(settings.options, config),
+        )
+        super().__init__(self._made_model_fn(), model_dir, config, gather_fn=self._gathered)
+        if settings.center_bias or self._objective.quantile is not None:
+            self._peers().refuse_several(
+                "center_bias" if settings.center_bias else f"The loss {self._objective.loss}"
+            )
+        self.head = head
+        self.features = features.all
+        self.nodes = grower.nodes
+        self._features = features
+        self._options = settings.options
+
+    def forest(self) -> Forest:
+        """Returns the trees that predict, of the newest checkpoint, as NumPy arrays.
+
+        Raises:
+            ValueError: nothing is trained yet.
+        """
+        names = layout(1, 1)
+        arrays = {name: self.get_variable_value(f"{SCOPE}/{name}") for name in names}
+        if self._options.early_stopping_trees is None:
+            return Forest(**arrays)
+        return Forest(**arrays).part(0, int(self.get_variable_value(f"{SCOPE}/{BEST_TREES}")))
+
+    def experimental_feature_importances(
+        self, normalize: bool = False
+    ) -> collections.OrderedDict[str, float]:
+        """Returns the gain of each column's splits; see `feature_importances`."""
+        return self.feature_importances(normalize=normalize)
+
+    def feature_importances(
+        self, kind: str = GAIN, *, normalize: bool = False
+    ) -> collections.OrderedDict[str, float]:
+        """Returns how much each column matters to the forest, the most important one first.
+
+        What a column is worth on rows that were not trained on, `permutation_importance` tells.
+
+        Args:
+            kind: `gain`, how much the column's splits lower the loss in training (twice that, in
+                all); or `splits`, how many there are.
+            normalize: divide by the sum, so that they add up to 1.
+
+        Raises:
+            ValueError: nothing is trained yet, or the kind is unknown.
+        """
+        return importances(self.forest(), self._columns, kind, normalize=normalize)
+
+    def experimental_predict_with_explanations(
+        self,
+        input_fn: Any,
+        predict_keys: Sequence[str] | str | None = None,
+        hooks: Iterable[Any] | None = None,
+        checkpoint_path: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yields predictions, and what each column adds to them.
+
+        They have two more entries than those of `predict`: `bias`, where every prediction starts,
+        and `dfc`, an OrderedDict of what each column adds, the greatest first. Together they are
+        the probability of class 1, or the number that is predicted.
+
+        Args:
+            input_fn: see `Estimator.predict`.
+            predict_keys: see `Estimator.predict`; the two are there anyway.
+            hooks: see `Estimator.predict`.
+            checkpoint_path: see `Estimator.predict`.
+
+        Raises:
+            ValueError: the head has several logits, or it is not known what they mean.
+        """
+        explainer = Explainer.of(self.head, self._columns)
+        if predict_keys is not None:
+            keys = [predict_keys] if isinstance(predict_keys, str) else predict_keys
+            predict_keys = [*keys, BIAS, CONTRIBUTIONS]
+        explained = Estimator(self._made_model_fn(explainer=explainer), self.model_dir, self.config)
+        return explainer.named(explained.predict(input_fn, predict_keys, hooks, checkpoint_path))
+
+    @property
+    def _columns(self) -> list[str]:
+        return [feature.column for feature in self.features]
+
+    def _peers(self) -> Peers:
+        return Peers(self.config.strategy)
+
+    def _gathered(self, dataset: Any) -> Any:
+        patience = self._options.early_stopping_trees
+        maker = TableMaker(
+            self._features,
+            self._objective.targets,
+            self._known_boundaries,
+            threads=_threads(),
+            peers=self._peers(),
+            max_bins=self._options.max_bins,
+            cache_dir=self._options.cache_dir,
+            keeps_hashes=self._options.row_fraction < 1.0,
+            validation_fraction=0.0 if patience is None else self._options.validation_fraction,
+        )
+        return maker(dataset)
+
+    def _known_boundaries(self) -> np.ndarray[Any, Any] | None:
+        # A checkpoint of a run that had no tree yet knows none either.
+        if self.latest_checkpoint() is None or not len(self.get_variable_value(f"{SCOPE}/output")):
+            return None
+        return self.get_variable_value(f"{SCOPE}/{BOUNDARIES}")
+
+
+def _subsampling(options: TreeOptions, config: RunConfig | None) -> Subsampling:
+    seed = (config.tf_random_seed if config else None) or 0
+    return Subsampling(options.row_fraction, options.column_fraction, seed)
+
+
+def _threads() -> int:
+    """Returns how many compiled functions run side by side."""
+    return int(tf.config.threading.get_inter_op_parallelism_threads()) or os.cpu_count() or 1
