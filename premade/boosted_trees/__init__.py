@@ -6,7 +6,10 @@ What is below may not know what is above:
     showing       trees as text and as pictures, by `drawing`; `readable` finds the words
     estimator     the public classes, with `base`, what they share
     settings      their arguments, and `options`, which tf.estimator did not have
-    model_fn      one tree per logit and step in training; predictions in the other modes
+    layers        tf.estimator's way to grow them: layer by layer, from batches
+    one_pass      ours: from all rows of one pass; `way` is what both have in common
+    model_fn      one tree per logit and step
+    predicting    the variables of a forest, and predictions
     stopping      how many trees are enough
     subsampling   some of the rows and features for each tree
     explaining    predictions with what each column adds; `importances`, of the columns
@@ -23,7 +26,7 @@ What is below may not know what is above:
     sums          derivatives as integers, whose sums do not depend on the order of the rows
     objective     from heads to losses
     taped_loss, residual_losses, derivatives   losses, and their derivatives by the logits
-    table         the rows of a whole pass of input_fn, binned
+    table         the rows of a whole pass of input_fn, binned; `reading`, of its batches
     row_store     where they wait for their bins, in memory or on disk
     sample        those in which bins are found, chosen by row_hash
     peers         what workers tell each other of their rows

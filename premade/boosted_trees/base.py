@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import collections
-import functools
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from estimators import Estimator, Head, RunConfig
 from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
 from premade.boosted_trees.forest import Forest, layout
-from premade.boosted_trees.growing import grower_of
 from premade.boosted_trees.importances import GAIN, importances
-from premade.boosted_trees.model_fn import SCOPE, TreesModelFn
+from premade.boosted_trees.layers.layer_by_layer import LayerByLayer
 from premade.boosted_trees.objective import Objective
-from premade.boosted_trees.options import TreeOptions
+from premade.boosted_trees.one_pass import OnePass
 from premade.boosted_trees.peers import Peers
+from premade.boosted_trees.predicting import SCOPE
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.stopping import BEST_TREES
-from premade.boosted_trees.subsampling import Subsampling
-from premade.boosted_trees.table import BOUNDARIES, TableMaker
+from premade.boosted_trees.table import BOUNDARIES
 from premade.boosted_trees.tree_features import TreeFeatures
+from premade.boosted_trees.way import Way
 
 
 class BoostedTrees(Estimator):
@@ -40,10 +37,11 @@ class BoostedTrees(Estimator):
     Attributes:
         features: the numbers of the columns, in the order in which the forest counts them.
         nodes: what each tree has room for.
+        grows_by_layers: whether a few batches grow a layer, and not all rows a tree.
 
     Raises:
-        ValueError: a column is of a kind that trees do not take; or several replicas are to find
-            a bias or quantiles.
+        ValueError: a column is of a kind that trees do not take; or several replicas are to do what
+            one has to do alone.
     """
 
     def __init__(
@@ -55,28 +53,13 @@ class BoostedTrees(Estimator):
         config: RunConfig | None,
     ) -> None:
         features = TreeFeatures(feature_columns)
-        self._objective = Objective.of(head)
-        grower = grower_of(features, settings, self._objective)
-        self._made_model_fn = functools.partial(
-            TreesModelFn,
-            self._objective,
-            features,
-            grower,
-            settings.n_trees,
-            self._peers,
-            center_bias=settings.center_bias,
-            patience=settings.options.early_stopping_trees,
-            subsampling=_subsampling(settings.options, config),
-        )
-        super().__init__(self._made_model_fn(), model_dir, config, gather_fn=self._gathered)
-        if settings.center_bias or self._objective.quantile is not None:
-            self._peers().refuse_several(
-                "center_bias" if settings.center_bias else f"The loss {self._objective.loss}"
-            )
+        self._way = self._way_of(features, Objective.of(head), settings, config)
+        super().__init__(self._way.model_fn(), model_dir, config, gather_fn=self._way.gathered)
+        self._way.check(self._peers())
         self.head = head
         self.features = features.all
-        self.nodes = grower.nodes
-        self._features = features
+        self.nodes = self._way.nodes
+        self.grows_by_layers = settings.n_batches_per_layer is not None
         self._options = settings.options
 
     def forest(self) -> Forest:
@@ -140,7 +123,7 @@ class BoostedTrees(Estimator):
         if predict_keys is not None:
             keys = [predict_keys] if isinstance(predict_keys, str) else predict_keys
             predict_keys = [*keys, BIAS, CONTRIBUTIONS]
-        explained = Estimator(self._made_model_fn(explainer=explainer), self.model_dir, self.config)
+        explained = Estimator(self._way.model_fn(explainer), self.model_dir, self.config)
         return explainer.named(explained.predict(input_fn, predict_keys, hooks, checkpoint_path))
 
     @property
@@ -150,33 +133,21 @@ class BoostedTrees(Estimator):
     def _peers(self) -> Peers:
         return Peers(self.config.strategy)
 
-    def _gathered(self, dataset: Any) -> Any:
-        patience = self._options.early_stopping_trees
-        maker = TableMaker(
-            self._features,
-            self._objective.targets,
-            self._known_boundaries,
-            threads=_threads(),
-            peers=self._peers(),
-            max_bins=self._options.max_bins,
-            cache_dir=self._options.cache_dir,
-            keeps_hashes=self._options.row_fraction < 1.0,
-            validation_fraction=0.0 if patience is None else self._options.validation_fraction,
-        )
-        return maker(dataset)
+    def _way_of(
+        self,
+        features: TreeFeatures,
+        objective: Objective,
+        settings: Settings,
+        config: RunConfig | None,
+    ) -> Way:
+        batches = settings.n_batches_per_layer
+        if batches is not None:
+            return LayerByLayer(features, objective, settings, batches, self._known_boundaries)
+        seed = (config.tf_random_seed if config else None) or 0
+        return OnePass(features, objective, settings, seed, self._peers, self._known_boundaries)
 
     def _known_boundaries(self) -> np.ndarray[Any, Any] | None:
         # A checkpoint of a run that had no tree yet knows none either.
         if self.latest_checkpoint() is None or not len(self.get_variable_value(f"{SCOPE}/output")):
             return None
         return self.get_variable_value(f"{SCOPE}/{BOUNDARIES}")
-
-
-def _subsampling(options: TreeOptions, config: RunConfig | None) -> Subsampling:
-    seed = (config.tf_random_seed if config else None) or 0
-    return Subsampling(options.row_fraction, options.column_fraction, seed)
-
-
-def _threads() -> int:
-    """Returns how many compiled functions run side by side."""
-    return int(tf.config.threading.get_inter_op_parallelism_threads()) or os.cpu_count() or 1

@@ -12,7 +12,7 @@ import tensorflow as tf
 from premade import replicas
 from premade.boosted_trees import sums
 from premade.boosted_trees.derivatives import Looked
-from premade.boosted_trees.forest import LEAF, Forest
+from premade.boosted_trees.forest import LEAF, Forest, Layout
 from premade.boosted_trees.leaf_quantiles import quantiles
 from premade.boosted_trees.table import LABELS, WEIGHTS
 
@@ -37,7 +37,7 @@ class Bias:
 
     look: Callable[..., Looked]
     outputs: int
-    layout: Mapping[str, tuple[Any, tuple[int, ...]]]
+    layout: Layout
     quantile: float | None = None
 
     def trees(self, table: Mapping[str, Any]) -> Forest:

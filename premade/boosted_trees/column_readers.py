@@ -31,12 +31,14 @@ class TreeFeature:
         index: which number of the column it is.
         boundaries: of its bins, where the column says them.
         categories: number of ids, where the number is the id of a category.
+        is_count: whether the number is how often one category is in the row.
     """
 
     column: str
     index: int
     boundaries: tuple[float, ...] | None = None
     categories: int | None = None
+    is_count: bool = False
 
 
 class Reader(abc.ABC):
@@ -102,7 +104,7 @@ class CountReader(Reader):
 
     def features(self) -> list[TreeFeature]:
         """See `Reader`."""
-        return [TreeFeature(self.column.name, i) for i in range(self.column.width)]
+        return [TreeFeature(self.column.name, i, is_count=True) for i in range(self.column.width)]
 
     def read(self, transformed: Mapping[str, Tensor]) -> Tensor:
         """See `Reader`."""
@@ -169,7 +171,7 @@ def reader_of(column: fc.FeatureColumn) -> Reader:
         ValueError: trees do not take columns of its kind.
 
     >>> reader_of(fc.categorical_column_with_identity("weekday", 7)).features()
-    [TreeFeature(column='weekday', index=0, boundaries=None, categories=7)]
+    [TreeFeature(column='weekday', index=0, boundaries=None, categories=7, is_count=False)]
     """
     if isinstance(column, NumericColumn | BucketizedColumn):
         return NumberReader(column)

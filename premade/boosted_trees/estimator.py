@@ -26,6 +26,13 @@ class BoostedTreesEstimator(BoostedTrees):
     `n_trees` steps; `train(steps=20)` makes 20 more. A run that was killed goes on to the very
     trees of one that was not, from the same rows in the same order.
 
+    With `n_batches_per_layer` trees grow as tf.estimator's did: each layer from the mean of so many
+    batches, and to the same trees. A run then ends when all `n_trees` are grown, whatever `steps`
+    it was given, or when twice as many layers were tried. One tree has leaves for all logits;
+    categorical columns are split one category against all others; numbers find their bins in the
+    first batches, which grow nothing; a forest of one logit is centered step by step, in the root
+    of its first tree.
+
     Trees take Newton steps, by the first and second derivatives of the loss. For the heads of this
     library they are formulas. For a head of your own, a `MultiHead` and any `loss_fn`, TensorFlow
     finds them: see `TapedLoss`. Each logit has trees of its own, which look at the second
@@ -39,7 +46,8 @@ class BoostedTreesEstimator(BoostedTrees):
             their own, 253 of them, and the others share one. One that training did not see goes
             where those do; if there are none, as one that is missing or not in the vocabulary:
             where missing values go.
-        n_batches_per_layer: None.
+        n_batches_per_layer: batches that a layer grows from; None, which makes better trees faster,
+            grows a tree from all rows.
         head: says what the logits mean, and what the loss is.
         model_dir: see `Estimator`.
         weight_column: None, or that of the head, which is the one that counts.
@@ -47,9 +55,12 @@ class BoostedTreesEstimator(BoostedTrees):
         max_depth: levels of splits in a tree, 1 to 10.
         learning_rate: leaves are multiplied by it.
         l1_regularization: of leaves, times their absolute values.
-        l2_regularization: of leaves, times half their squares. Losses are summed over the rows.
-        tree_complexity: what a split must gain.
-        min_node_weight: least sum of second derivatives in a child.
+        l2_regularization: of leaves, times half their squares. Losses are summed over the rows;
+            their mean is taken where layers grow from batches.
+        tree_complexity: what a split must gain; where layers grow from batches, as `pruning_mode`
+            says.
+        min_node_weight: least sum of second derivatives in a child; of layers that grow from
+            batches, what a node must have more of to be split.
         config: see `Estimator`.
         center_bias: whether the forest begins with a tree for each logit that is one leaf: the
             constant that makes the loss smallest, without a learning rate or regularization. It
@@ -59,7 +70,8 @@ class BoostedTreesEstimator(BoostedTrees):
             from its leaves upwards. Trees of all rows take `none` for `pre`.
         quantile_sketch_epsilon: of layers that grow from batches: numbers have about 1 / epsilon
             bins of as many rows each, of at least 1 / 254.
-        options: what tf.estimator's trees had no argument for; see `TreeOptions`.
+        options: what tf.estimator's trees had no argument for; see `TreeOptions`. Not for layers
+            that grow from batches.
 
     Raises:
         ValueError: there is no head, an argument is out of its range, or a column of a kind that

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 Tensor = Any
+Layout: TypeAlias = Mapping[str, tuple[Any, tuple[int, ...]]]
+"""NumPy type and shape by name of the arrays of one tree."""
 
 MISSING = -1
 """The bin of a missing value; values have bins from 0 upwards."""
@@ -131,6 +133,18 @@ class Forest:
         return tf.transpose(tf.math.unsorted_segment_sum(by_tree, self.output, width))
 
 
+def joined(*forests: Forest) -> Forest:
+    """Returns the trees of all, those of the first one first, as tensors.
+
+    >>> shapes = layout(nodes=1, width=1).items()
+    >>> one = Forest(**{name: np.zeros([1, *shape], kind) for name, (kind, shape) in shapes})
+    >>> joined(one, one).trees
+    2
+    """
+    names = [field.name for field in dataclasses.fields(Forest)]
+    return Forest(**{n: tf.concat([getattr(x, n) for x in forests], axis=0) for n in names})
+
+
 def is_in(sets: Tensor, node: Tensor, bin_of_row: Tensor) -> Tensor:
     """Returns whether bins are in the sets of nodes, bool of the shape of `node`.
 
@@ -149,9 +163,7 @@ def is_in(sets: Tensor, node: Tensor, bin_of_row: Tensor) -> Tensor:
     return tf.not_equal(tf.bitwise.bitwise_and(bit, 1), 0)
 
 
-def layout(
-    nodes: int, width: int, *, by_category: bool = False
-) -> dict[str, tuple[Any, tuple[int, ...]]]:
+def layout(nodes: int, width: int, *, by_category: bool = False) -> Layout:
     """Returns NumPy type and shape by name of the arrays of one tree.
 
     Args:

@@ -9,17 +9,17 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from estimators import EstimatorSpec, Hook, ModeKeys, tracing
+from estimators import EstimatorSpec, Hook, ModeKeys
 from premade import replicas
 from premade.boosted_trees import leaf_quantiles, sums, walk
 from premade.boosted_trees.bias import Bias, column
-from premade.boosted_trees.binning import MOST_BINS, NO_BOUNDARY, bins_of
 from premade.boosted_trees.derivatives import Looked
 from premade.boosted_trees.explaining import Explainer
-from premade.boosted_trees.forest import MISSING, Forest, layout
+from premade.boosted_trees.forest import Forest, joined, layout
 from premade.boosted_trees.grower import Grown, LevelGrower
 from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.peers import Peers
+from premade.boosted_trees.predicting import SCOPE, ForestVariables, Predictor
 from premade.boosted_trees.stopping import Best, EarlyStoppingHook, EnoughTreesHook
 from premade.boosted_trees.subsampling import Subsampling
 from premade.boosted_trees.table import BINS, BOUNDARIES, HASHES, HELD_OUT, LABELS, WEIGHTS
@@ -27,8 +27,6 @@ from premade.boosted_trees.tree_features import TreeFeatures
 
 Tensor = Any
 Variable = Any
-
-SCOPE = "boosted_trees"
 
 _NONE = -1
 
@@ -64,20 +62,22 @@ class TreesModelFn:
         subsampling: Subsampling | None = None,
         explainer: Explainer | None = None,
     ) -> None:
-        self._head, loss = objective.head, objective.loss
+        loss = objective.loss
         self._outputs = objective.outputs
         self._features = features
         self._grower = grower
         self._n_trees = n_trees
         self._look_at = tf.function(loss.look, jit_compile=loss.is_compiled, autograph=False)
         self._quantile = objective.quantile
+        by_category = bool(features.categorical)
+        of_tree = layout(grower.nodes, 1, by_category=by_category)
+        self._predictor = Predictor(objective.head, features, of_tree, explainer)
         self._bias = (
-            Bias(self._look, self._outputs, self._layout(), self._quantile) if center_bias else None
+            Bias(self._look, self._outputs, of_tree, self._quantile) if center_bias else None
         )
         self._peers = peers
         self._patience = patience
         self._subsampling = subsampling or Subsampling()
-        self._explainer = explainer
         self._caches: list[list[_Cache]] = []
 
     def prepare(self, features: Any, labels: Any, mode: str, sample_weight: Any = None) -> None:
@@ -93,49 +93,18 @@ class TreesModelFn:
     @tf.autograph.experimental.do_not_convert
     def __call__(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
         """Returns what a `model_fn` answers."""
-        forest = {
-            name: _grown_variable(f"{SCOPE}/{name}", dtype, shape)
-            for name, (dtype, shape) in self._layout().items()
-        }
-        shape = [len(self._features.all), MOST_BINS - 1]
-        boundaries = tf.Variable(
-            lambda: tf.fill(shape, NO_BOUNDARY), trainable=False, name=f"{SCOPE}/{BOUNDARIES}"
-        )
+        saved = self._predictor.variables()
         best = Best.made(SCOPE) if self._patience is not None else None
         if mode == ModeKeys.TRAIN:
-            return self._training(features, forest, boundaries, best)
-        numbers = self._features.numbers(features)
-        trees = _read(forest) if best is None else best.part(_read(forest))
-        given = trees, numbers, boundaries.read_value()
-        spec = self._head.create_estimator_spec(features, mode, self._logits(*given), labels)
-        if self._explainer is None or mode != ModeKeys.PREDICT:
-            return spec
-        said = self._explainer.predictions(given[0], self._bins(*given[1:]))
-        return dataclasses.replace(spec, predictions={**spec.predictions, **said})
-
-    def _layout(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
-        by_category = bool(self._features.categorical)
-        return layout(self._grower.nodes, 1, by_category=by_category)
-
-    def _logits(self, forest: Forest, numbers: Tensor, boundaries: Tensor) -> Tensor:
-        """Returns what a forest says of rows, float32 `[batch, outputs]`."""
-        by_category = self._features.by_category if self._features.categorical else None
-        if not tracing.is_exporting():
-            return walk.logits_of_numbers(forest, numbers, boundaries, self._outputs, by_category)
-        return forest.logits(self._bins(numbers, boundaries), self._outputs)
-
-    def _bins(self, numbers: Tensor, boundaries: Tensor) -> Tensor:
-        bins = bins_of(numbers, boundaries, MISSING)
-        return self._features.by_category(bins, numbers, boundaries, MISSING)
+            return self._training(features, saved, best)
+        trees = saved.read() if best is None else best.part(saved.read())
+        boundaries = saved.boundaries.read_value()
+        return self._predictor.spec(trees, boundaries, features, labels, mode)
 
     def _training(
-        self,
-        table: Mapping[str, Any],
-        forest: Mapping[str, Variable],
-        boundaries: Variable,
-        best: Best | None,
+        self, table: Mapping[str, Any], saved: ForestVariables, best: Best | None
     ) -> EstimatorSpec:
-        trees = self._centered(_read(forest), table)
+        trees = self._centered(saved.read(), table)
         caches = self._caches[replicas.local_index(len(self._caches))]
         shards = list(zip(table[BINS], caches, strict=True))
         logits = [cache.logits(trees, bins) for bins, cache in shards]
@@ -154,12 +123,7 @@ class TreesModelFn:
         held_out = None if best is None else self._held_out_loss(table, after)
 
         def train_op() -> None:
-            # On the handles: each replica changes its own copy, and all come to the same.
-            for name in forest:
-                parts = [getattr(each, name) for each in (trees, *(x.tree for x in grown))]
-                longer = tf.concat(parts, axis=0)
-                tf.raw_ops.AssignVariableOp(resource=forest[name].handle, value=longer)
-            tf.raw_ops.AssignVariableOp(resource=boundaries.handle, value=table[BOUNDARIES])
+            saved.assign(joined(trees, *(x.tree for x in grown)), table[BOUNDARIES])
             count = tf.shape(trees.feature)[0] + self._outputs
             for cache, values in zip(caches, after, strict=True):
                 cache.keep(values, count)
@@ -305,17 +269,3 @@ class _NewRowsHook(Hook):
         """Forgets."""
         for cache in self._caches:
             cache.forget()
-
-
-def _grown_variable(name: str, dtype: Any, shape: Any) -> Variable:
-    return tf.Variable(
-        lambda: tf.zeros([0, *shape], dtype),
-        shape=[None, *shape],
-        trainable=False,
-        dtype=dtype,
-        name=name,
-    )
-
-
-def _read(variables: Mapping[str, Variable]) -> Forest:
-    return Forest(**{name: variable.read_value() for name, variable in variables.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Self, final
 
 import tensorflow as tf
@@ -73,11 +74,15 @@ class Objective:
         labels = tf.debugging.assert_all_finite(labels, "labels must be finite numbers.")
         return _squeezed(labels), _squeezed(weights)
 
-    def _raw_targets(self, features: Any, labels: Any) -> tuple[Any, Tensor]:
+    def needed(self, features: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the features that `targets` looks at, as far as they are there."""
         keys = self.head.feature_keys
         if keys is None:
             keys = tuple(key for key, x in features.items() if isinstance(x, tf.Tensor))
-        kept = {LABELS: labels, FEATURES: {key: features[key] for key in keys}}
+        return {key: features[key] for key in keys if key in features}
+
+    def _raw_targets(self, features: Any, labels: Any) -> tuple[Any, Tensor]:
+        kept = {LABELS: labels, FEATURES: self.needed(features)}
         for each in tf.nest.flatten(kept):
             if not isinstance(each, tf.Tensor):
                 raise ValueError(

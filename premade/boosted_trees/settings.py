@@ -104,10 +104,6 @@ class Settings:
                 "options are for trees that grow from all rows of one pass. Leave "
                 f"n_batches_per_layer ({batches}) out, or options."
             )
-        raise ValueError(
-            "Trees grow from all rows of one pass so far, not from n_batches_per_layer batches "
-            f"a layer; got {batches}. Leave n_batches_per_layer out."
-        )
 
 
 def _check_positive(**values: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from premade.boosted_trees import drawing
 from premade.boosted_trees.base import BoostedTrees
-from premade.boosted_trees.model_fn import SCOPE
+from premade.boosted_trees.predicting import SCOPE
 from premade.boosted_trees.readable import ReadableNode, Reading
 from premade.boosted_trees.table import BOUNDARIES
 

@@ -16,6 +16,7 @@ from estimators.loops import op_errors_named
 from premade.boosted_trees import binning, categories
 from premade.boosted_trees.partition import BLOCK, MISSING_BIN
 from premade.boosted_trees.peers import Peers
+from premade.boosted_trees.reading import with_numbers
 from premade.boosted_trees.row_hash import row_hashes
 from premade.boosted_trees.row_store import MemoryRows, RowStore, SpilledRows, zeros
 from premade.boosted_trees.sample import Sample
@@ -133,15 +134,7 @@ class TableMaker:
                 "input_fn gives data without an end, and trees are grown on all rows of one pass. "
                 "Remove .repeat(), or give num_epochs=1."
             )
-        if len(dataset.element_spec) != 2:
-            raise ValueError("input_fn gives no labels. Return a dataset of (features, labels).")
-
-        # There is no Python to convert to a graph, and looking for it takes two seconds.
-        @tf.autograph.experimental.do_not_convert
-        def read(features: Any, labels: Any) -> Any:
-            return self.features.numbers(features), *self.targets(features, labels)
-
-        read_batches = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        read_batches = with_numbers(dataset, self.features, self.targets)
         width = len(self.features.all)
         store = SpilledRows(self.cache_dir, width) if self.cache_dir else MemoryRows(width)
         rows = _Rows(store, read_batches.element_spec, self.features)

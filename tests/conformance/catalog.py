@@ -230,6 +230,7 @@ class Model:
         covers: names of the heads in it.
         is_random: whether its steps draw random numbers, so that two replicas cannot equal one.
         needs_an_end: whether it takes one pass of data, and no data without an end.
+        needs_to_be_alone: whether it trains in one replica only.
     """
 
     name: str
@@ -238,6 +239,7 @@ class Model:
     covers: tuple[str, ...] = ()
     is_random: bool = False
     needs_an_end: bool = False
+    needs_to_be_alone: bool = False
 
     @property
     def class_name(self) -> str:
@@ -532,6 +534,14 @@ MODELS = (
         "binary",
         lambda c: premade.BoostedTreesClassifier(forest(), max_depth=2, config=c),
         needs_an_end=True,
+    ),
+    Model(
+        "BoostedTreesClassifier-by_layers",
+        "binary",
+        lambda c: premade.BoostedTreesClassifier(
+            forest(), n_batches_per_layer=1, max_depth=2, config=c
+        ),
+        needs_to_be_alone=True,
     ),
     Model(
         "BoostedTreesRegressor",

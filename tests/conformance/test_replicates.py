@@ -8,8 +8,9 @@ import pytest
 from tests.conformance import catalog
 
 REPLICAS, STEPS = 2, 3
-DETERMINISTIC = [model for model in catalog.MODELS if not model.is_random]
-RANDOM = [model for model in catalog.MODELS if model.is_random]
+SEVERAL = [model for model in catalog.MODELS if not model.needs_to_be_alone]
+DETERMINISTIC = [model for model in SEVERAL if not model.is_random]
+RANDOM = [model for model in SEVERAL if model.is_random]
 
 
 @pytest.mark.parametrize("model", **catalog.named(DETERMINISTIC))

@@ -24,6 +24,7 @@ SCRIPTS = {
     "keras_as_it_is": (500, "keras_train_script.py", "as_it_is"),
     "keras_row_wise": (500, "keras_train_script.py", "row_wise"),
     "boosted_trees": (200, "trees_train_script.py"),
+    "boosted_trees_by_layers": (200, "layers_train_script.py"),
 }
 
 

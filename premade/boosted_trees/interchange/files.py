@@ -24,7 +24,7 @@ from premade.boosted_trees.base import BoostedTrees
 from premade.boosted_trees.interchange import lightgbm_text, xgboost_json
 from premade.boosted_trees.interchange.forests import BinnedForest, binned, unbinned
 from premade.boosted_trees.interchange.trees import Link, TreeModel
-from premade.boosted_trees.model_fn import SCOPE
+from premade.boosted_trees.predicting import SCOPE
 from premade.boosted_trees.table import BOUNDARIES
 from premade.boosted_trees.tree_features import TreeFeature
 
@@ -188,6 +188,11 @@ def _import(
     if (checkpoint := estimator.latest_checkpoint()) is not None:
         raise ValueError(
             f"The estimator has trees already, in {checkpoint}. Give it a model_dir of its own."
+        )
+    if estimator.grows_by_layers:
+        raise ValueError(
+            "A model of another system cannot go on layer by layer. Give the estimator no "
+            "n_batches_per_layer."
         )
     with tf.io.gfile.GFile(os.fspath(path), "rb") as file:
         # What is no text, as the binary format of XGBoost, is refused by what reads it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
@@ -100,7 +101,9 @@ def unbinned(source: BinnedForest, names: Sequence[str], outputs: int, link: Lin
     which = np.array([features.index(name) for name in names])
     forest = source.forest
     trees = []
-    for i in range(forest.trees):
+    width = forest.value.shape[2]
+    # A tree that adds to all outputs is as many trees of the same splits.
+    for i, part in itertools.product(range(forest.trees), range(width)):
         feature, threshold = forest.feature[i], forest.threshold[i]
         is_leaf = feature == LEAF
         is_number = ~is_leaf & (threshold >= 0)
@@ -109,14 +112,14 @@ def unbinned(source: BinnedForest, names: Sequence[str], outputs: int, link: Lin
         for node in np.flatnonzero(~is_leaf & ~is_number):
             ids[node], ids_left[node] = _ids_of(source, i, int(node))
         tree = Tree(
-            int(forest.output[i]),
+            part if width > 1 else int(forest.output[i]),
             feature=np.where(is_leaf, LEAF, which[np.maximum(feature, 0)]).astype(np.int32),
             boundary=np.where(is_number, boundary, np.float32(0.0)),
             ids=ids,
             ids_left=ids_left,
             missing_left=forest.missing_left[i] & ~is_leaf,
             left=forest.left[i],
-            value=forest.value[i, :, 0].astype(np.float64),
+            value=forest.value[i, :, part].astype(np.float64),
             gain=forest.gain[i],
             cover=forest.cover[i],
         )

@@ -1,0 +1,100 @@
+"""The modern way to grow a forest: all rows of one pass, and a tree for each logit in each step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, final
+
+import numpy as np
+import tensorflow as tf
+
+from premade.boosted_trees.explaining import Explainer
+from premade.boosted_trees.growing import grower_of
+from premade.boosted_trees.model_fn import TreesModelFn
+from premade.boosted_trees.objective import Objective
+from premade.boosted_trees.peers import Peers
+from premade.boosted_trees.settings import Settings
+from premade.boosted_trees.subsampling import Subsampling
+from premade.boosted_trees.table import TableMaker
+from premade.boosted_trees.tree_features import TreeFeatures
+from premade.boosted_trees.way import Way
+
+
+@final
+class OnePass(Way):
+    """Grows trees from a table of all rows.
+
+    Args:
+        features: what the trees split.
+        objective: what they make small.
+        settings: how many trees, and how each grows.
+        seed: of the draws of rows and features.
+        peers: returns those who train together.
+        known_boundaries: returns the boundaries of the bins of an earlier training, or None.
+    """
+
+    def __init__(
+        self,
+        features: TreeFeatures,
+        objective: Objective,
+        settings: Settings,
+        seed: int,
+        peers: Callable[[], Peers],
+        known_boundaries: Callable[[], np.ndarray[Any, Any] | None],
+    ) -> None:
+        self._features = features
+        self._objective = objective
+        self._settings = settings
+        self._seed = seed
+        self._peers = peers
+        self._known_boundaries = known_boundaries
+        self._grower = grower_of(features, settings, objective)
+
+    @property
+    def nodes(self) -> int:
+        """See `Way`."""
+        return self._grower.nodes
+
+    def check(self, peers: Peers) -> None:
+        """See `Way`."""
+        if self._settings.center_bias or self._objective.quantile is not None:
+            by_loss = f"The loss {self._objective.loss}"
+            peers.refuse_several("center_bias" if self._settings.center_bias else by_loss)
+
+    def model_fn(self, explainer: Explainer | None = None) -> TreesModelFn:
+        """See `Way`."""
+        options = self._settings.options
+        return TreesModelFn(
+            self._objective,
+            self._features,
+            self._grower,
+            self._settings.n_trees,
+            self._peers,
+            center_bias=self._settings.center_bias,
+            patience=options.early_stopping_trees,
+            subsampling=Subsampling(options.row_fraction, options.column_fraction, self._seed),
+            explainer=explainer,
+        )
+
+    def gathered(self, dataset: Any) -> Any:
+        """See `Way`."""
+        options = self._settings.options
+        is_held_out = options.early_stopping_trees is not None
+        maker = TableMaker(
+            self._features,
+            self._objective.targets,
+            self._known_boundaries,
+            threads=_threads(),
+            peers=self._peers(),
+            max_bins=options.max_bins,
+            cache_dir=options.cache_dir,
+            keeps_hashes=options.row_fraction < 1.0,
+            validation_fraction=options.validation_fraction if is_held_out else 0.0,
+        )
+        return maker(dataset)
+
+
+def _threads() -> int:
+    """Returns how many compiled functions run side by side."""
+    return int(tf.config.threading.get_inter_op_parallelism_threads()) or os.cpu_count() or 1
