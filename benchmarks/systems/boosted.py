@@ -13,7 +13,8 @@ from benchmarks.boosted_rows import BoostedRows, auc
 from benchmarks.protocol import Answer, serve
 from benchmarks.systems.settings import timed, versions
 
-_TRAIN_SEED, _TEST_SEED = 1, 2
+TRAIN_SEED = 1
+_TEST_SEED = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,9 @@ class Trees(Protocol):
 Maker: TypeAlias = Callable[[Growth], Trees]
 
 
-def measure(make: Maker, rows: int, columns: int, trees: int, test_rows: int) -> Answer:
+def measure(
+    make: Maker, rows: int, columns: int, trees: int, test_rows: int, seed: int = TRAIN_SEED
+) -> Answer:
     """Trains and predicts once. To be asked once in a process, because memory is its peak.
 
     Args:
@@ -64,12 +67,13 @@ def measure(make: Maker, rows: int, columns: int, trees: int, test_rows: int) ->
         columns: of the rows.
         trees: to grow.
         test_rows: to predict.
+        seed: of the rows to train on.
 
     Returns:
         Seconds of binning (None if it is a part of training), of training, of the first and of
         the second prediction; GiB at the peak and before training; and the AUC of the test rows.
     """
-    train = BoostedRows.drawn(rows, columns, _TRAIN_SEED)
+    train = BoostedRows.drawn(rows, columns, seed)
     test = BoostedRows.drawn(test_rows, columns, _TEST_SEED)
     memory_before = _peak_memory()
     make_secs, system = timed(lambda: make(Growth(trees)))

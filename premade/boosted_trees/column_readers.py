@@ -104,7 +104,9 @@ class CountReader(Reader):
 
     def features(self) -> list[TreeFeature]:
         """See `Reader`."""
-        return [TreeFeature(self.column.name, i, is_count=True) for i in range(self.column.width)]
+        # That of the categorical column, as tf.estimator's importances say it.
+        name = self.column.categorical_column.name
+        return [TreeFeature(name, i, is_count=True) for i in range(self.column.width)]
 
     def read(self, transformed: Mapping[str, Tensor]) -> Tensor:
         """See `Reader`."""

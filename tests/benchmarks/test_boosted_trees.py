@@ -82,6 +82,17 @@ def test_bars_compare_with_the_best_of_each_figure():
     assert last == "| YDF | 0.50 | 8.50 | 9.00 | 4.000 | 2.000 | 2.00 | 1.00 | 0.80000 |"
 
 
+def test_other_draws_are_listed_with_their_mean():
+    aucs = {3: {OURS: 0.81, "ydf": 0.8}, 5: {OURS: 0.82, "ydf": 0.82}}
+    lines = Results({}, aucs).draws().splitlines()
+    assert lines[0] == "| rows | this project | YDF |"
+    assert lines[2:] == [
+        "| seed 3 | 0.81000 | 0.80000 |",
+        "| seed 5 | 0.82000 | 0.82000 |",
+        "| mean | 0.81500 | 0.81000 |",
+    ]
+
+
 @pytest.mark.parametrize("systems", [[OURS], ["ydf", "xgboost"]])
 def test_compares_nothing_without_both_sides(systems):
     assert Results({system: [answer(1.0)] for system in systems}).bars() == []
