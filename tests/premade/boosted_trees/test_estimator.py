@@ -200,7 +200,7 @@ def test_rows_that_32_bits_cannot_count_are_in_more_parts(tmp_path, monkeypatch)
     def forest(folder):
         config = RunConfig(model_dir=str(tmp_path / folder), progress=False)
         trees = BoostedTreesRegressor(columns(), n_trees=2, max_depth=3, config=config)
-        (spec,) = trees._gathered(data(x, y)()).element_spec
+        (spec,) = trees._way.gathered(data(x, y)()).element_spec
         return len(spec[table.BINS]), trees.train(data(x, y)).forest().arrays()
 
     _, few = forest("few")

@@ -216,22 +216,14 @@ def test_bins_of_few_distinct_numbers(config):
 
 
 def test_the_batches_in_which_bins_are_found_are_passed_over(config):
-    far, near = (np.float32(NUMBERS) + 1000.0, np.float32(NUMBERS))
-    batches = [(ALL, far)] + [(ALL, near)] * 10
-    parts = [tf.data.Dataset.from_tensors(batch) for batch in batches]
-
-    def in_order():
-        first, *others = parts
-        for other in others:
-            first = first.concatenate(other)
-        return first
-
-    trees = regressor(config, numeric()).train(in_order)
-    assert trees.get_variable_value("global_step") == 5
+    labels = np.float32(NUMBERS)
+    far, near = (tf.data.Dataset.from_tensors((ALL, y)) for y in (labels + 1000.0, labels))
+    trees = regressor(config, numeric()).train(lambda: far.concatenate(near.repeat(3)))
+    assert trees.get_variable_value("global_step") == 3
     assert max(predicted(trees)) < 5.0
     # Where bins are known, layers grow from the first batch on.
-    more = regressor(config, numeric(), n_trees=2).train(in_order, steps=1)
-    assert max(predicted(more)) > 50.0
+    trees.train(lambda: far.concatenate(near.repeat(3)), steps=1)
+    assert max(predicted(trees)) > 50.0
 
 
 def test_one_batch_in_memory(config):
