@@ -18,7 +18,7 @@ What is below may not know what is above:
     leaf_quantiles leaves that are medians or other quantiles of their rows
     growing       from settings to what grows trees
     monotone      limits of leaves, so that predictions follow a feature
-    grower        one tree, level by level
+    grower        one tree, level by level; `rehearsal`, to compile it while rows are binned
     category_splits  the same where categories are split, many against many
     splits        the best split of each node, out of its histogram
     histograms    sums of derivatives by node, feature and bin

@@ -11,7 +11,7 @@ import tensorflow as tf
 from premade import replicas
 from premade.boosted_trees.category_splits import CategorySearch, without_missing
 from premade.boosted_trees.forest import LEAF, Forest
-from premade.boosted_trees.histograms import Histograms
+from premade.boosted_trees.histograms import BINS, Histograms
 from premade.boosted_trees.monotone import Monotone
 from premade.boosted_trees.partition import descend, node_words
 from premade.boosted_trees.splits import Regularization, Search, Splits
@@ -132,6 +132,38 @@ class LevelGrower:
         nodes = [descend(bins, node, *tests) for bins, node in zip(shards, nodes, strict=True)]
         levels.append(_Level(None, of_children, limits))
         return self._grown(levels, nodes, scale)
+
+    def rehearse(self, rows: int, zero: Tensor) -> list[Tensor]:
+        """Runs each program of `grow` once, on nothing: they are compiled, and side by side.
+
+        Args:
+            rows: of a shard.
+            zero: see `rehearsal.rehearse`.
+        """
+        features, room = self._histograms.features, self._most_nodes
+
+        def zeros(kind: Any, *shape: int) -> Tensor:
+            return tf.fill(shape, tf.cast(zero, kind))
+
+        bins, nodes = zeros(tf.uint8, features, rows), zeros(tf.int32, rows)
+        sums = zeros(tf.int64, rows)
+        histogram, of_nodes = zeros(tf.int64, features, BINS, room), zeros(tf.int64, room)
+        scale = Scale(zeros(tf.float64), zeros(tf.float64))
+        limits = self._monotone.start(room) if self._monotone else None
+        allowed, none = zeros(tf.bool, features), zeros(tf.bool, room)
+        splits = self._search.best(histogram, of_nodes, allowed, scale, 1, limits)
+        # Of the shape of what was found, and not what was found: so nothing waits for it.
+        tests = zeros(tf.int32, room), zeros(tf.int32, *splits.left_bins.shape)
+        found = [
+            splits.gain,
+            self._histograms.of_root(bins, sums),
+            descend(bins, nodes, *tests),
+        ]
+        if self._depth > 1:
+            small = zeros(tf.int64, features, BINS, self._histograms.slots)
+            found += self._histograms.of_small_children(bins, nodes, sums, *tests)
+            found += [self._children(histogram, small, none, none)]
+        return found
 
     def _padded(self, histogram: Tensor) -> Tensor:
         return tf.pad(histogram, [[0, 0], [0, 0], [0, self._most_nodes - 1]])

@@ -9,11 +9,13 @@ from typing import Any, final
 import numpy as np
 import tensorflow as tf
 
+from premade.boosted_trees import sums
 from premade.boosted_trees.explaining import Explainer
 from premade.boosted_trees.growing import grower_of
 from premade.boosted_trees.model_fn import TreesModelFn
 from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.peers import Peers
+from premade.boosted_trees.rehearsal import rehearse
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.subsampling import Subsampling
 from premade.boosted_trees.table import TableMaker
@@ -91,8 +93,20 @@ class OnePass(Way):
             cache_dir=options.cache_dir,
             keeps_hashes=options.row_fraction < 1.0,
             validation_fraction=options.validation_fraction if is_held_out else 0.0,
+            when_read=self._rehearse,
         )
         return maker(dataset)
+
+    def _rehearse(self, rows: int) -> None:
+        """Has what grows trees compiled while bins are found and the step is traced."""
+
+        def programs(zero: Any) -> Any:
+            none = tf.fill([rows], tf.cast(zero, tf.float32))
+            return self._grower.rehearse(rows, zero), sums.packed([(none, none)])[0]
+
+        # Replicas are devices, and each would compile for itself.
+        if self._peers().strategy.num_replicas_in_sync == 1:
+            rehearse(programs)
 
 
 def _threads() -> int:

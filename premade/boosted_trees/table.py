@@ -50,6 +50,7 @@ class TableMaker:
         cache_dir: see `TreeOptions`.
         validation_fraction: of the rows, which are held out; 0 holds none out.
         keeps_hashes: whether the table has `hashes` of the rows.
+        when_read: told how many rows each part has, as soon as that is known.
     """
 
     features: TreeFeatures
@@ -61,6 +62,7 @@ class TableMaker:
     cache_dir: str | None = None
     validation_fraction: float = 0.0
     keeps_hashes: bool = False
+    when_read: Callable[[int], None] | None = None
 
     def __call__(self, dataset: Any) -> Any:
         """Returns the table as an endless dataset, an element for each replica of this process.
@@ -76,6 +78,9 @@ class TableMaker:
                 earlier training had other columns.
         """
         rows = self._read(dataset)
+        parts = self._parts(rows.count)
+        if self.when_read is not None:
+            self.when_read(parts.size)
         columns = self._divided(rows)
         if self.keeps_hashes:
             columns[HASHES] = rows.hashes.view(np.int64)
@@ -88,7 +93,6 @@ class TableMaker:
                 f"feature_columns give {len(self.features.all)}. Give the columns that the trees "
                 "were grown with, or another model_dir."
             )
-        parts = self._parts(rows.count)
         bins = self._binned(rows.store, parts, boundaries)
         table = tf.constant(boundaries)
         elements = (

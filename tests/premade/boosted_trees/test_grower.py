@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from premade.boosted_trees.grower import LevelGrower
-from premade.boosted_trees.partition import BLOCK
+from premade.boosted_trees.partition import BLOCK, descend
+from premade.boosted_trees.rehearsal import rehearse
 from premade.boosted_trees.splits import Regularization
 from premade.boosted_trees.sums import packed
 
@@ -33,7 +34,8 @@ def grown(rows, shards, depth):
         [(tf.constant(a, tf.float32), tf.constant(b, tf.float32)) for a, b in pairs]
     )
     parts = [tf.constant(x) for x in np.split(bins, shards, axis=1)]
-    return LevelGrower(3, depth, RATE, WORTH).grow(parts, units, tf.constant([True] * 3), scale)
+    grower = LevelGrower(3, depth, RATE, WORTH)
+    return grower.grow(parts, units, tf.constant([True] * 3), scale)
 
 
 def plain(best, bins, g, h, depth):
@@ -59,3 +61,26 @@ def test_tree_is_that_of_a_recursion_from_one_shard_or_two(brute_force, rows, de
     np.testing.assert_allclose(values, expected, rtol=1e-5)
     bins = np.where(rows[0] == 255, -1, rows[0].astype(np.int32))
     assert np.array_equal(one.tree.logits(tf.constant(bins, tf.int32), 1)[:, 0], values)
+
+
+def traces(grower):
+    parts = (grower, grower._histograms, grower._search)
+    functions = [
+        each
+        for part in parts
+        for each in vars(part).values()
+        if isinstance(each, tf.types.experimental.PolymorphicFunction)
+    ]
+    return [each.experimental_get_tracing_count() for each in (*functions, descend)]
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_what_was_rehearsed_is_not_traced_again(depth):
+    grower, before = LevelGrower(3, depth, RATE, WORTH), descend.experimental_get_tracing_count()
+    rehearse(lambda zero: grower.rehearse(BLOCK, zero)).join()
+    rehearsed = traces(grower)
+    assert rehearsed[-1] <= before + 1
+    assert sum(rehearsed[:-1]) == (2 if depth == 1 else 4)
+    units, scale = packed([(tf.ones([BLOCK]), tf.ones([BLOCK]))])
+    grower.grow([tf.zeros([3, BLOCK], tf.uint8)], units, tf.constant([True] * 3), scale)
+    assert traces(grower) == rehearsed
