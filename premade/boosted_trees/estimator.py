@@ -28,10 +28,10 @@ class BoostedTreesEstimator(BoostedTrees):
 
     With `n_batches_per_layer` trees grow as tf.estimator's did: each layer from the mean of so many
     batches, and to the same trees. A run then ends when all `n_trees` are grown, whatever `steps`
-    it was given, or when twice as many layers were tried. One tree has leaves for all logits;
-    categorical columns are split one category against all others; numbers find their bins in the
-    first batches, which grow nothing; a forest of one logit is centered step by step, in the root
-    of its first tree.
+    it was given, or when twice as many layers were tried. One tree has leaves for all logits, by
+    the second derivatives by each logit alone; categorical columns are split one category against
+    all others; numbers find their bins in the first batches, which grow nothing; a forest of one
+    logit is centered step by step, in the root of its first tree.
 
     Trees take Newton steps, by the first and second derivatives of the loss. For the heads of this
     library they are formulas. For a head of your own, a `MultiHead` and any `loss_fn`, TensorFlow

@@ -87,12 +87,7 @@ class TableMaker:
         boundaries = self.known_boundaries()
         if boundaries is None:
             boundaries = self._boundaries(rows)
-        if len(boundaries) != len(self.features.all):
-            raise ValueError(
-                f"The checkpoint has trees of {len(boundaries)} numbers for each row, and "
-                f"feature_columns give {len(self.features.all)}. Give the columns that the trees "
-                "were grown with, or another model_dir."
-            )
+        self.features.check_boundaries(boundaries)
         bins = self._binned(rows.store, parts, boundaries)
         table = tf.constant(boundaries)
         elements = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
+import numpy as np
 import tensorflow as tf
 
 import feature_columns as fc
@@ -58,6 +59,22 @@ class TreeFeatures:
         numbers = tf.concat([reader.read(transformed) for reader in self._readers], axis=1)
         numbers.set_shape([None, len(self.all)])
         return numbers
+
+    def check_boundaries(self, boundaries: np.ndarray[Any, Any]) -> None:
+        """Refuses the boundaries of other columns.
+
+        Args:
+            boundaries: float32 `[features, boundaries]`.
+
+        Raises:
+            ValueError: there are fewer or more numbers.
+        """
+        if len(boundaries) != len(self.all):
+            raise ValueError(
+                f"The checkpoint has trees of {len(boundaries)} numbers for each row, and "
+                f"feature_columns give {len(self.all)}. Give the columns that the trees were grown "
+                "with, or another model_dir."
+            )
 
     def by_category(
         self, bins: Tensor, numbers: Tensor, boundaries: Tensor, missing: int

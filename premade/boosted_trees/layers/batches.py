@@ -61,19 +61,12 @@ class BatchMaker:
         """
         # Labels and weights are checked in the step: a pipeline that does it cannot be saved.
         read = with_numbers(dataset, self.features, lambda given, y: (self.needed(given), y))
-        with op_errors_named():
-            first = list(read.take(1 if self.in_memory else self.batches))
-        if not first:
-            raise ValueError("input_fn gave no rows. Check its file pattern and its filters.")
         known = self.known_boundaries()
-        if known is not None and len(known) != len(self.features.all):
-            raise ValueError(
-                f"The checkpoint has trees of {len(known)} numbers for each row, and "
-                f"feature_columns give {len(self.features.all)}. Give the columns that the trees "
-                "were grown with, or another model_dir."
-            )
+        is_searched = known is None and self._has_numbers
+        passed = self.batches if is_searched and not self.in_memory else 0
+        first = self._first(read, passed)
         boundaries = self._boundaries(first) if known is None else known
-        passed = self.batches if known is None and self._has_numbers else 0
+        self.features.check_boundaries(boundaries)
         if self.in_memory:
             read = tf.data.Dataset.from_tensors(first[0]).repeat()
         else:
@@ -89,6 +82,20 @@ class BatchMaker:
         options.experimental_optimization.inject_prefetch = False
         options.experimental_optimization.noop_elimination = False
         return read.map(named).with_options(options)
+
+    def _first(self, read: Any, passed: int) -> list[Any]:
+        """Returns the batches in which bins are found."""
+        with op_errors_named():
+            found = list(read.take(self.batches + bool(passed)))
+        if not found:
+            raise ValueError("input_fn gave no rows. Check its file pattern and its filters.")
+        if len(found) <= passed:
+            raise ValueError(
+                f"input_fn gave {len(found)} batches, and in the first {passed} "
+                "(n_batches_per_layer) the bins of numbers are found: no layer would grow. Call "
+                ".repeat(), give train_in_memory=True, or leave n_batches_per_layer out."
+            )
+        return found[: self.batches]
 
     @property
     def _has_numbers(self) -> bool:

@@ -226,6 +226,12 @@ def test_the_batches_in_which_bins_are_found_are_passed_over(config):
     assert max(predicted(trees)) > 50.0
 
 
+def test_batches_that_are_not_enough_for_a_layer_are_refused(config):
+    rows_once = tf.data.Dataset.from_tensors((ALL, np.float32(NUMBERS)))
+    with pytest.raises(ValueError, match="gave 1 batches, and in the first 1 .* bins of numbers"):
+        regressor(config, numeric()).train(lambda: rows_once)
+
+
 def test_one_batch_in_memory(config):
     labels = np.float32(NUMBERS)
     trees = regressor(config, train_in_memory=True)
