@@ -36,6 +36,8 @@ class BoostedTrees(Estimator):
 
     Attributes:
         features: the numbers of the columns, in the order in which the forest counts them.
+        categories: takes the place of one of the features; returns the categories of its column
+            by id, or None if it has numbers.
         nodes: what each tree has room for.
         grows_by_layers: whether a few batches grow a layer, and not all rows a tree.
 
@@ -58,6 +60,7 @@ class BoostedTrees(Estimator):
         self._way.check(self._peers())
         self.head = head
         self.features = features.all
+        self.categories = features.names
         self.nodes = self._way.nodes
         self.grows_by_layers = settings.n_batches_per_layer is not None
         self._options = settings.options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import tensorflow as tf
@@ -52,6 +52,10 @@ class Reader(abc.ABC):
     @abc.abstractmethod
     def features(self) -> list[TreeFeature]:
         """Returns a description of each number."""
+
+    def names(self) -> Sequence[str | int] | None:
+        """Returns the categories by id; None of numbers."""
+        return None
 
     @abc.abstractmethod
     def read(self, transformed: Mapping[str, Tensor]) -> Tensor:
@@ -108,6 +112,10 @@ class CountReader(Reader):
         name = self.column.categorical_column.name
         return [TreeFeature(name, i, is_count=True) for i in range(self.column.width)]
 
+    def names(self) -> Sequence[str | int]:
+        """See `Reader`."""
+        return self.column.categorical_column.category_names()
+
     def read(self, transformed: Mapping[str, Tensor]) -> Tensor:
         """See `Reader`."""
         keys = [source.transformed_key for source in self.column.sources]
@@ -135,6 +143,10 @@ class CategoryReader(Reader):
                 "frequent categories share a bin anyway."
             )
         return [TreeFeature(self.column.name, 0, categories=self.column.num_buckets)]
+
+    def names(self) -> Sequence[str | int]:
+        """See `Reader`."""
+        return self.column.category_names()
 
     def read(self, transformed: Mapping[str, Tensor]) -> Tensor:
         """See `Reader`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -48,6 +48,7 @@ class Reading:
     Attributes:
         features: in the order in which the forest counts them.
         boundaries: float32 `[features, boundaries]`; of categorical features, their lists of ids.
+        categories: takes a feature; returns the categories of its column by id, or None.
 
     Example:
         >>> age = Reading([TreeFeature("age", 0)], np.array([[17.5, 30.0]], np.float32))
@@ -57,6 +58,7 @@ class Reading:
 
     features: Sequence[TreeFeature]
     boundaries: Array
+    categories: Callable[[int], Sequence[str | int] | None] = lambda _: None
 
     def tree(self, forest: Forest, tree: int) -> ReadableNode:
         """Returns the root of a tree.
@@ -97,7 +99,11 @@ class Reading:
         ids = [int(listed[b]) for b in bins if words[b // 32] >> np.uint32(b % 32) & 1]
         # The list ends with the number of categories where that stands for all others.
         others = self.features[feature].categories
-        names = ["others" if each == others else str(each) for each in ids]
+        known = self.categories(feature)
+        names = [
+            "others" if each == others else str(each if known is None else known[each])
+            for each in ids
+        ]
         if len(names) > _MOST_IDS:
             names = [*names[:_MOST_IDS], f"{len(names) - _MOST_IDS} more"]
         return f"{self._name(feature)} in {{{', '.join(names)}}}"
@@ -105,7 +111,10 @@ class Reading:
     def _name(self, feature: int) -> str:
         column, index = self.features[feature].column, self.features[feature].index
         is_one = sum(each.column == column for each in self.features) == 1
-        return column if is_one else f"{column}[{index}]"
+        known = self.categories(feature) if self.features[feature].is_count else None
+        if is_one and known is None:
+            return column
+        return f"{column}[{index if known is None else known[index]}]"
 
     def _node(self, forest: Forest, tree: int, node: int) -> ReadableNode:
         at = tree, node

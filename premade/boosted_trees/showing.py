@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from premade.boosted_trees import drawing
 from premade.boosted_trees.base import BoostedTrees
 from premade.boosted_trees.predicting import SCOPE
@@ -54,4 +56,6 @@ def tree_svg(trees: BoostedTrees, tree: int = 0) -> str:
 
 def _root(trees: BoostedTrees, tree: int) -> ReadableNode:
     boundaries = trees.get_variable_value(f"{SCOPE}/{BOUNDARIES}")
-    return Reading(trees.features, boundaries).tree(trees.forest(), tree)
+    # A vocabulary may be long, and one file is enough to be read once.
+    reading = Reading(trees.features, boundaries, functools.cache(trees.categories))
+    return reading.tree(trees.forest(), tree)

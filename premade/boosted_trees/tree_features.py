@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -42,7 +42,9 @@ class TreeFeatures:
         named = column_lists.normalise(checked_columns(columns, "feature_columns"))
         self._readers = [reader_of(column) for column in named]
         self._transform = fc.Transform([reader.source for reader in self._readers])
-        self.all = tuple(each for reader in self._readers for each in reader.features())
+        of_readers = [(reader, each) for reader in self._readers for each in reader.features()]
+        self.all = tuple(each for _, each in of_readers)
+        self._reader_of = [reader for reader, _ in of_readers]
         self.categorical = [i for i, each in enumerate(self.all) if each.categories is not None]
 
     def numbers(self, features: Mapping[str, Tensor]) -> Tensor:
@@ -59,6 +61,15 @@ class TreeFeatures:
         numbers = tf.concat([reader.read(transformed) for reader in self._readers], axis=1)
         numbers.set_shape([None, len(self.all)])
         return numbers
+
+    def names(self, feature: int) -> Sequence[str | int] | None:
+        """Returns the categories of a feature's column by id; None if it has numbers.
+
+        >>> job = fc.categorical_column_with_vocabulary_list("job", ["cook", "nurse"])
+        >>> list(TreeFeatures([job]).names(0))
+        ['cook', 'nurse']
+        """
+        return self._reader_of[feature].names()
 
     def check_boundaries(self, boundaries: np.ndarray[Any, Any]) -> None:
         """Refuses the boundaries of other columns.

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import feature_columns as fc
 from estimators import RunConfig
-from premade.boosted_trees import BoostedTreesRegressor, tree_svg, tree_text
+from premade.boosted_trees import BoostedTreesRegressor, TreeOptions, tree_svg, tree_text
 from premade.boosted_trees.binning import NO_BOUNDARY
 from premade.boosted_trees.column_readers import TreeFeature
 from premade.boosted_trees.drawing import svg_of
@@ -115,6 +115,33 @@ def test_infinity_other_categories_and_long_sets():
     bins[:2] = [-(2**31) | 1, 2]
     assert reading.among(1, bins) == "k in {0, 31, others}"
     assert reading.among(1, np.full(8, -1, np.int32)).endswith("6, 7, 26 more}")
+
+
+def test_categories_have_their_names():
+    features = [TreeFeature("tags", i, is_count=True) for i in range(2)]
+    features += [TreeFeature("job", 0, categories=3)]
+    boundaries = np.full((3, 254), NO_BOUNDARY, np.float32)
+    boundaries[1, 0] = 0.5
+    boundaries[2, :3] = range(3)
+    names = [["new", "old"]] * 2 + [["cook", "nurse", "pilot"]]
+    reading = Reading(features, boundaries, names.__getitem__)
+    assert reading.below(1, 0) == "tags[old] < 0.5"
+    assert reading.among(2, np.int32([0b101] + [0] * 7)) == "job in {cook, pilot}"
+
+
+def test_a_vocabulary_is_shown_in_words(tmp_path):
+    job = fc.categorical_column_with_vocabulary_list("job", ["cook", "nurse", "pilot"])
+    trees = BoostedTreesRegressor(
+        [job],
+        n_trees=1,
+        max_depth=1,
+        config=RunConfig(model_dir=str(tmp_path), progress=False),
+        options=TreeOptions(category_smoothing=0.0),
+    )
+    features = {"job": np.array(["cook", "nurse", "pilot", "nurse"] * 20)}
+    labels = np.float32([0, 1, 0, 1] * 20)
+    trees.train(lambda: tf.data.Dataset.from_tensors((features, labels)))
+    assert re.match(r"job in \{(nurse|cook, pilot)\}", tree_text(trees))
 
 
 def test_no_such_tree(trees):
