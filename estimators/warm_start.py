@@ -14,7 +14,7 @@ import tensorflow as tf
 from absl import logging
 
 from estimators.aliases import Variable
-from estimators.checkpoints import Checkpoint
+from estimators.checkpoints import Checkpoint, fits
 from estimators.variables import SEED_STATE, VariableStore
 from estimators.vocab_info import VocabInfo
 
@@ -197,7 +197,7 @@ def _check_shapes(
 ) -> None:
     for name, value in values.items():
         shape = list(shapes[name][0])
-        if list(value.shape) == shape:
+        if fits(value.shape, shape):
             continue
         text = f"Cannot warm start {name!r} of shape {shape} from {checkpoint.prefix}: "
         if name in (settings.var_name_to_vocab_info or {}):

@@ -17,7 +17,7 @@ beside it. Start reading at `staging`, which is the commit.
 """
 
 from estimators.checkpoints.checkpoint import Checkpoint
-from estimators.checkpoints.compatibility import VariableSpec, compare
+from estimators.checkpoints.compatibility import VariableSpec, compare, fits
 from estimators.checkpoints.filesystem import FileSystem, LocalFileSystem
 from estimators.checkpoints.iterators import (
     IteratorNotSaveableError,
@@ -44,6 +44,7 @@ __all__ = [
     "SidecarWriter",
     "VariableSpec",
     "compare",
+    "fits",
     "iterator_sidecar",
     "restore_iterator",
     "save_iterator",

@@ -61,7 +61,7 @@ def compare(
         "have another shape": [
             f"{name}: the model has {list(model[name][0])}, the checkpoint {list(shapes[name])}"
             for name in both
-            if not _fits(shapes[name], model[name][0])
+            if not fits(shapes[name], model[name][0])
         ],
         "have another type": [
             f"{name}: the model has {model[name][1].name}, the checkpoint {dtypes[name].name}"
@@ -73,7 +73,12 @@ def compare(
         raise IncompatibleCheckpointError(_message(checkpoint.prefix, groups))
 
 
-def _fits(found: Sequence[int], wanted: Sequence[int | None]) -> bool:
+def fits(found: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    """Says whether a shape is the one that is wanted, in which None is any size.
+
+    >>> fits([3, 2], [None, 2]), fits([3, 1], [None, 2])
+    (True, False)
+    """
     return len(found) == len(wanted) and all(
         asked in (None, size) for size, asked in zip(found, wanted, strict=True)
     )

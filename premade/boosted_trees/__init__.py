@@ -9,6 +9,7 @@ What is below may not know what is above:
     layers        tf.estimator's way to grow them: layer by layer, from batches
     one_pass      ours: from all rows of one pass; `way` is what both have in common
     model_fn      one tree per logit and step
+    earlier       the forest that a new one begins with
     predicting    the variables of a forest, and predictions
     stopping      how many trees are enough
     subsampling   some of the rows and features for each tree

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from estimators import Estimator, Head, RunConfig
+from estimators import Estimator, Head, RunConfig, WarmStartSettings
+from premade.boosted_trees.earlier import EarlierForest
 from premade.boosted_trees.explaining import BIAS, CONTRIBUTIONS, Explainer
 from premade.boosted_trees.forest import Forest, layout
 from premade.boosted_trees.importances import GAIN, importances
@@ -33,6 +34,7 @@ class BoostedTrees(Estimator):
         model_dir: see `Estimator`.
         settings: how many trees, and how each grows.
         config: see `Estimator`.
+        warm_start_from: see `BoostedTreesEstimator`.
 
     Attributes:
         features: the numbers of the columns, in the order in which the forest counts them.
@@ -53,10 +55,18 @@ class BoostedTrees(Estimator):
         model_dir: str | None,
         settings: Settings,
         config: RunConfig | None,
+        warm_start_from: str | WarmStartSettings | None,
     ) -> None:
         features = TreeFeatures(feature_columns)
         self._way = self._way_of(features, Objective.of(head), settings, config)
-        super().__init__(self._way.model_fn(), model_dir, config, gather_fn=self._way.gathered)
+        self._earlier = EarlierForest.of(warm_start_from)
+        super().__init__(
+            self._way.model_fn(),
+            model_dir,
+            config,
+            warm_start_from=self._earlier and self._earlier.settings,
+            gather_fn=self._way.gathered,
+        )
         self._way.check(self._peers())
         self.head = head
         self.features = features.all
@@ -126,7 +136,12 @@ class BoostedTrees(Estimator):
         if predict_keys is not None:
             keys = [predict_keys] if isinstance(predict_keys, str) else predict_keys
             predict_keys = [*keys, BIAS, CONTRIBUTIONS]
-        explained = Estimator(self._way.model_fn(explainer), self.model_dir, self.config)
+        explained = Estimator(
+            self._way.model_fn(explainer),
+            self.model_dir,
+            self.config,
+            warm_start_from=self._earlier and self._earlier.settings,
+        )
         return explainer.named(explained.predict(input_fn, predict_keys, hooks, checkpoint_path))
 
     @property
@@ -150,7 +165,9 @@ class BoostedTrees(Estimator):
         return OnePass(features, objective, settings, seed, self._peers, self._known_boundaries)
 
     def _known_boundaries(self) -> np.ndarray[Any, Any] | None:
+        if self.latest_checkpoint() is None:
+            return self._earlier and self._earlier.boundaries(self.nodes, self._way.width)
         # A checkpoint of a run that had no tree yet knows none either.
-        if self.latest_checkpoint() is None or not len(self.get_variable_value(f"{SCOPE}/output")):
+        if not len(self.get_variable_value(f"{SCOPE}/output")):
             return None
         return self.get_variable_value(f"{SCOPE}/{BOUNDARIES}")

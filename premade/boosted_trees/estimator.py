@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from estimators import Head, RunConfig
+from estimators import Head, RunConfig, WarmStartSettings
 from estimators.heads.losses import SUM_OVER_BATCH_SIZE
 from premade.boosted_trees.base import BoostedTrees
 from premade.boosted_trees.objective import regression_head
@@ -72,6 +72,10 @@ class BoostedTreesEstimator(BoostedTrees):
             bins of as many rows each, of at least 1 / 254.
         options: what tf.estimator's trees had no argument for; see `TreeOptions`. Not for layers
             that grow from batches.
+        warm_start_from: another forest's model_dir, or one of its checkpoints. This one begins with
+            its trees, of the same columns and depth, whose bins it goes on with; `n_trees` are
+            those that come to them. What model_dir holds already counts more. Of
+            `WarmStartSettings` only the path is looked at: a forest is whole.
 
     Raises:
         ValueError: there is no head, an argument is out of its range, or a column of a kind that
@@ -107,6 +111,7 @@ class BoostedTreesEstimator(BoostedTrees):
         pruning_mode: str = "none",
         quantile_sketch_epsilon: float = 0.01,
         options: TreeOptions | None = None,
+        warm_start_from: str | WarmStartSettings | None = None,
     ) -> None:
         if head is None:
             raise ValueError(
@@ -132,6 +137,7 @@ class BoostedTreesEstimator(BoostedTrees):
                 quantile_sketch_epsilon,
             ),
             config,
+            warm_start_from,
         )
 
 
@@ -162,6 +168,7 @@ class BoostedTreesClassifier(BoostedTrees):
         train_in_memory: of layers that grow from batches: the first batch has all rows, is kept,
             and each layer grows from it.
         options: see `TreeOptions`.
+        warm_start_from: see `BoostedTreesEstimator`.
 
     Example:
         >>> import feature_columns as fc
@@ -193,6 +200,7 @@ class BoostedTreesClassifier(BoostedTrees):
         quantile_sketch_epsilon: float = 0.01,
         train_in_memory: bool = False,
         options: TreeOptions | None = None,
+        warm_start_from: str | WarmStartSettings | None = None,
     ) -> None:
         super().__init__(
             class_head(n_classes, weight_column, label_vocabulary, SUM_OVER_BATCH_SIZE),
@@ -213,6 +221,7 @@ class BoostedTreesClassifier(BoostedTrees):
                 train_in_memory,
             ),
             config,
+            warm_start_from,
         )
 
 
@@ -244,6 +253,7 @@ class BoostedTreesRegressor(BoostedTrees):
             the trees add up to (see `PoissonRegressionHead`); a `HuberError` or `QuantileError`;
             or any `loss_fn` of a `RegressionHead`. `evaluate` reports it. Trees begin at 0: where
             labels are far from it, give `center_bias=True`.
+        warm_start_from: see `BoostedTreesEstimator`.
 
     Example:
         >>> import feature_columns as fc
@@ -275,6 +285,7 @@ class BoostedTreesRegressor(BoostedTrees):
         train_in_memory: bool = False,
         options: TreeOptions | None = None,
         loss: str | Callable[..., Tensor] = "squared",
+        warm_start_from: str | WarmStartSettings | None = None,
     ) -> None:
         super().__init__(
             regression_head(loss, label_dimension, weight_column),
@@ -295,6 +306,7 @@ class BoostedTreesRegressor(BoostedTrees):
                 train_in_memory,
             ),
             config,
+            warm_start_from,
         )
 
 

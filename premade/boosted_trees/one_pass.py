@@ -58,6 +58,11 @@ class OnePass(Way):
         """See `Way`."""
         return self._grower.nodes
 
+    @property
+    def width(self) -> int:
+        """See `Way`."""
+        return 1
+
     def check(self, peers: Peers) -> None:
         """See `Way`."""
         if self._settings.center_bias or self._objective.quantile is not None:

@@ -18,6 +18,11 @@ class Way(abc.ABC):
     def nodes(self) -> int:
         """What each tree has room for."""
 
+    @property
+    @abc.abstractmethod
+    def width(self) -> int:
+        """Logits that each tree adds to."""
+
     @abc.abstractmethod
     def check(self, peers: Peers) -> None:
         """Refuses what these peers cannot do together.

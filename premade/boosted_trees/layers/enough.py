@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from estimators import Hook
-from premade.boosted_trees.layers.state import ATTEMPTS, LAYERS, NO_TREE
+from premade.boosted_trees.layers.state import ATTEMPTS, FINISHED, LAYERS
 from premade.boosted_trees.predicting import SCOPE
 
 
@@ -45,12 +45,12 @@ class EnoughLayersHook(Hook):
         self._look(run)
 
     def _look(self, run: Any) -> None:
-        layers, attempts = (run.read_variable(f"{SCOPE}/{name}") for name in (LAYERS, ATTEMPTS))
-        begun = len(run.read_variable(f"{SCOPE}/output"))
-        finished = begun if layers == NO_TREE else begun - 1
+        layers, finished, attempts = (
+            int(run.read_variable(f"{SCOPE}/{name}")) for name in (LAYERS, FINISHED, ATTEMPTS)
+        )
         tried = 2 * self._n_trees * self._depth
-        left = self._depth * (self._n_trees - finished) - max(0, int(layers))
-        layers_to_go = min(left, tried + 1 - int(attempts))
+        left = self._depth * (self._n_trees - finished) - max(0, layers)
+        layers_to_go = min(left, tried + 1 - attempts)
         if finished >= self._n_trees:
             run.request_stop(f"there are {self._n_trees} trees")
         elif layers_to_go <= 0:

@@ -74,6 +74,11 @@ class LayerByLayer(Way):
         """See `Way`."""
         return self._growth.nodes
 
+    @property
+    def width(self) -> int:
+        """See `Way`."""
+        return self._objective.outputs
+
     def check(self, peers: Peers) -> None:
         """See `Way`."""
         replicas = peers.strategy.num_replicas_in_sync
@@ -86,9 +91,8 @@ class LayerByLayer(Way):
 
     def model_fn(self, explainer: Explainer | None = None) -> LayersModelFn:
         """See `Way`."""
-        of_tree = layout(
-            self.nodes, self._objective.outputs, by_category=bool(self._features.categorical)
-        )
+        by_category = bool(self._features.categorical)
+        of_tree = layout(self.nodes, self.width, by_category=by_category)
         return LayersModelFn(
             Predictor(self._objective.head, self._features, of_tree, explainer),
             self._objective,

@@ -114,6 +114,7 @@ class LayersModelFn:
             layers = under_way.layers + tf.cast(is_grown, tf.int32)
             is_whole = tf.equal(layers, self.growth.depth)
             under_way.save(tree, tf.where(is_whole, NO_TREE, layers))
+            under_way.state.finished.assign_add(tf.cast(is_whole, tf.int32))
             under_way.state.attempts.assign_add(1)
 
         def take() -> None:

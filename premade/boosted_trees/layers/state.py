@@ -13,7 +13,8 @@ from premade.boosted_trees.predicting import SCOPE
 Tensor = Any
 Variable = Any
 
-LAYERS, ATTEMPTS, BATCHES, SUMS = "layers", "attempted_layers", "batches", "batch_sums"
+LAYERS, FINISHED, ATTEMPTS = "layers", "finished_trees", "attempted_layers"
+BATCHES, SUMS = "batches", "batch_sums"
 CENTERED, BIAS_SUMS = "is_centered", "bias_sums"
 
 NO_TREE = -1
@@ -26,16 +27,18 @@ class LayersState:
 
     Attributes:
         layers: int32 scalar, how many the last tree has; `NO_TREE` when it has all.
+        finished: int32 scalar, trees that have all.
         attempts: int32 scalar, how often a layer was to be grown.
     """
 
     layers: Variable
+    finished: Variable
     attempts: Variable
 
     @classmethod
     def made(cls) -> Self:
         """Makes the variables in a body."""
-        return cls(scalar(LAYERS, NO_TREE), scalar(ATTEMPTS, 0))
+        return cls(scalar(LAYERS, NO_TREE), scalar(FINISHED, 0), scalar(ATTEMPTS, 0))
 
 
 @final
