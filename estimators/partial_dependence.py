@@ -42,6 +42,42 @@ class PartialDependence:
     values: Array
     averages: Array
 
+    def plot(self, axes: Any = None) -> Any:
+        """Draws a line for each output over the values of a number, or bars over categories.
+
+        Args:
+            axes: of matplotlib, to draw into; those of a new figure when None.
+
+        Returns:
+            The axes; `axes.figure.savefig("age.png")` writes a file.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+
+        Example:
+            >>> axes = PartialDependence("age", np.array([20, 60]), np.array([0.1, 0.4])).plot()
+            >>> axes.get_xlabel(), len(axes.lines)
+            ('age', 1)
+        """
+        if axes is None:
+            axes = _new_axes()
+        by_output = self.averages.reshape(len(self.values), -1).T
+        outputs = len(by_output)
+        if np.issubdtype(self.values.dtype, np.number):
+            for i, averages in enumerate(by_output):
+                axes.plot(self.values, averages, marker="." if len(averages) < 10 else "", label=i)
+        else:
+            places = np.arange(len(self.values))
+            for i, averages in enumerate(by_output):
+                axes.bar(places + (i + 0.5) / outputs * 0.8 - 0.4, averages, 0.8 / outputs, label=i)
+            axes.set_xticks(places, [tf.compat.as_text(value) for value in self.values])
+        axes.set(xlabel=self.feature, ylabel="average prediction")
+        axes.grid(axis="y", color="0.9")
+        axes.set_axisbelow(True)
+        if outputs > 1:
+            axes.legend(title="output")
+        return axes
+
 
 def partial_dependence(
     estimator: Estimator,
@@ -95,6 +131,17 @@ def partial_dependence(
         )
         averages.append(_average(predictions, predict_key))
     return PartialDependence(feature, asked, np.stack(averages))
+
+
+def _new_axes() -> Any:
+    try:
+        from matplotlib import figure
+    except ImportError as error:
+        raise ImportError(
+            "plot needs matplotlib, which is not installed. Install tf-estimators[plot]."
+        ) from error
+    # Not by pyplot, which would keep the figure, and choose how to show it.
+    return figure.Figure(figsize=(5.0, 3.5), layout="constrained").subplots()
 
 
 def _one_of_each_row(feature: str, column: Tensor) -> Array:

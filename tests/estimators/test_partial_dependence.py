@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from sklearn import inspection, linear_model
 
-from estimators import Estimator, EstimatorSpec, partial_dependence
+from estimators import Estimator, EstimatorSpec, PartialDependence, partial_dependence
 
 ROWS = 200
 
@@ -87,3 +89,25 @@ def test_refusals():
         partial_dependence(estimator, vectors, "x")
     with pytest.raises(ValueError, match="`partial_dependence` would never end"):
         partial_dependence(estimator, lambda: data().repeat(), "a")
+
+
+def test_numbers_are_drawn_as_a_line_for_each_output():
+    found = PartialDependence("x", np.array([1.0, 2.0]), np.array([[0.1, 0.9], [0.4, 0.6]]))
+    axes = found.plot()
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[0.1, 0.4], [0.9, 0.6]]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["0", "1"]
+    assert found.plot(axes) is axes
+    assert len(axes.lines) == 4
+
+
+def test_categories_are_drawn_as_bars():
+    axes = PartialDependence("color", np.array([b"blue", b"red"]), np.array([2.0, 5.0])).plot()
+    assert [bar.get_height() for bar in axes.patches] == [2.0, 5.0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["blue", "red"]
+    assert axes.get_legend() is None
+
+
+def test_without_matplotlib_the_mend_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"tf-estimators\[plot\]"):
+        PartialDependence("x", np.array([1.0]), np.array([2.0])).plot()
