@@ -35,6 +35,7 @@ LIBRARIES = {
     "estimators.inputs.frames": {"pandas"},
     "estimators.inputs.tfds_builders": {"tensorflow_datasets"},
     "estimators.datasets.census_income": {"tensorflow_datasets"},
+    "estimators.partial_dependence": {"matplotlib"},
 }
 # The parts of `estimators` beside the core: each knows what is listed, and no other part.
 VALUES = {"aliases", "clock", "errors"}

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, final
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import tensorflow as tf
 
-from premade import replicas
 from premade.boosted_trees import sums
 from premade.boosted_trees.derivatives import Looked
 from premade.boosted_trees.forest import LEAF, Forest, Layout
 from premade.boosted_trees.leaf_quantiles import quantiles
-from premade.boosted_trees.table import LABELS, WEIGHTS
 
 Tensor = Any
+_Shards: TypeAlias = Sequence[tuple[Any, Tensor]]
 
 _MOST_STEPS = 50
 _NEAR = 1e-6
@@ -27,83 +26,105 @@ _NEAR = 1e-6
 class Bias:
     """Finds the constants; they are the same however the rows are ordered and shared.
 
+    They are found once, outside of the steps: in a step there would be sums over all replicas in a
+    loop, of which nobody knows how often it goes around.
+
     Attributes:
         look: takes labels, logits and weights of a shard.
         outputs: number of logits.
-        layout: of a tree of the forest; see `forest.layout`.
         quantile: the constant of the loss, where it is a quantile; else None, and it is found by
             Newton's method, by the derivatives that trees take.
+        others: those who have the other rows.
     """
 
     look: Callable[..., Looked]
     outputs: int
-    layout: Layout
-    quantile: float | None = None
+    quantile: float | None
+    others: sums.Others
 
-    def trees(self, table: Mapping[str, Any]) -> Forest:
-        """Returns one tree for each output, which is a leaf; no learning rate is in it."""
+    def found(self, labels: Sequence[Any], weights: Sequence[Tensor]) -> Tensor:
+        """Returns constants, and their sums of second derivatives: float32 `[2, outputs]`.
+
+        Args:
+            labels: of each shard, as `Loss.look` takes them.
+            weights: of each shard, float32 `[rows]` or `[rows, outputs]`.
+        """
+        shards = list(zip(labels, weights, strict=True))
         if self.quantile is None:
-            values, covers = self._by_newton(table)
+            values, covers = self._by_newton(shards)
         else:
-            values, covers = self._quantiles(table, self.quantile)
-        arrays: dict[str, Any] = {
-            name: np.zeros([self.outputs, *shape], kind)
-            for name, (kind, shape) in self.layout.items()
-        }
-        (nodes,) = self.layout["feature"][1]
-        behind = [[0, 0], [0, nodes - 1]]
-        arrays |= {
-            "feature": np.full([self.outputs, nodes], LEAF, np.int32),
-            "value": tf.pad(values[:, tf.newaxis], behind)[:, :, tf.newaxis],
-            "cover": tf.pad(tf.cast(covers, tf.float32)[:, tf.newaxis], behind),
-            "output": np.arange(self.outputs, dtype=np.int32),
-        }
-        return Forest(**{name: tf.convert_to_tensor(array) for name, array in arrays.items()})
+            values, covers = self._quantiles(shards, self.quantile)
+        return tf.stack([values, tf.cast(covers, tf.float32)])
 
-    def _by_newton(self, table: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        def step(i: Tensor, values: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
-            g, h = self._sums(table, values)
+    def _by_newton(self, shards: _Shards) -> tuple[Tensor, Tensor]:
+        values = tf.zeros([self.outputs])
+        for _ in range(_MOST_STEPS):
+            g, h = self._sums(shards, values)
             moved = values + tf.cast(tf.math.divide_no_nan(-g, h), tf.float32)
-            return i + 1, moved, h, tf.reduce_max(tf.abs(moved - values) / (1.0 + tf.abs(values)))
+            change = tf.reduce_max(tf.abs(moved - values) / (1.0 + tf.abs(values)))
+            values = moved
+            if not change > _NEAR:
+                break
+        return values, h
 
-        zeros = tf.zeros([self.outputs])
-        _, values, covers, _ = tf.while_loop(
-            lambda i, _, __, change: (i < _MOST_STEPS) & (change > _NEAR),
-            step,
-            (tf.constant(0), zeros, tf.cast(zeros, tf.float64), tf.constant(np.float32(np.inf))),
-        )
-        return values, covers
-
-    def _sums(self, table: Mapping[str, Any], values: Tensor) -> tuple[Tensor, Tensor]:
+    def _sums(self, shards: _Shards, values: Tensor) -> tuple[Tensor, Tensor]:
         """Returns sums of the derivatives at constant logits, float64 `[outputs]` each."""
-        shards = self._looked(table, values)
-        both = []
+        looked, both = self._looked(shards, values), []
         for k in range(self.outputs):
-            packed, scale = sums.packed([(each.g[k], each.h[k]) for each in shards])
-            total = replicas.total(tf.add_n([tf.reduce_sum(x) for x in packed]))
-            both.append(scale.unpack(total))
+            derivatives = [(each.g[k], each.h[k]) for each in looked]
+            packed, scale = sums.packed(derivatives, self.others)
+            both.append(scale.unpack(self._total(packed)))
         g, h = zip(*both, strict=True)
         return tf.stack(g), tf.stack(h)
 
-    def _quantiles(self, table: Mapping[str, Any], quantile: float) -> tuple[Tensor, Tensor]:
-        shards, found = self._looked(table, tf.zeros([self.outputs])), []
+    def _quantiles(self, shards: _Shards, quantile: float) -> tuple[Tensor, Tensor]:
+        looked, found = self._looked(shards, tf.zeros([self.outputs])), []
         for k in range(self.outputs):
-            packed, scale = sums.packed([(each.g[k], each.h[k]) for each in shards])
-            labels = [column(of_shard, k) for of_shard in table[LABELS]]
+            derivatives = [(each.g[k], each.h[k]) for each in looked]
+            packed, scale = sums.packed(derivatives, self.others)
+            of_labels = [column(labels, k) for labels, _ in shards]
             nodes = [tf.zeros_like(x, tf.int32) for x in packed]
-            (value,) = tf.unstack(quantiles(labels, packed, nodes, 1, quantile))
-            _, h = scale.unpack(replicas.total(tf.add_n([tf.reduce_sum(x) for x in packed])))
+            (value,) = tf.unstack(quantiles(of_labels, packed, nodes, 1, quantile, self.others))
+            _, h = scale.unpack(self._total(packed))
             found.append((value, h))
         values, covers = zip(*found, strict=True)
         return tf.stack(values), tf.stack(covers)
 
-    def _looked(self, table: Mapping[str, Any], values: Tensor) -> list[Looked]:
+    def _total(self, packed: Sequence[Tensor]) -> Tensor:
+        return self.others.total(tf.add_n([tf.reduce_sum(x) for x in packed]))
+
+    def _looked(self, shards: _Shards, values: Tensor) -> list[Looked]:
         return [
             self.look(
                 labels, tuple(tf.fill([weights.shape[0]], x) for x in tf.unstack(values)), weights
             )
-            for labels, weights in zip(table[LABELS], table[WEIGHTS], strict=True)
+            for labels, weights in shards
         ]
+
+
+def bias_trees(found: Tensor, of_tree: Layout) -> Forest:
+    """Returns one tree for each output, which is a leaf; no learning rate is in it.
+
+    Args:
+        found: see `Bias.found`.
+        of_tree: layout of a tree of the forest; see `forest.layout`.
+
+    >>> from premade.boosted_trees.forest import layout
+    >>> bias_trees(tf.constant([[0.5], [9.0]]), layout(nodes=1, width=1)).value.numpy().tolist()
+    [[[0.5]]]
+    """
+    (nodes,), outputs = of_tree["feature"][1], found.shape[1]
+    arrays: dict[str, Any] = {
+        name: np.zeros([outputs, *shape], kind) for name, (kind, shape) in of_tree.items()
+    }
+    values, covers = (tf.pad(x[:, tf.newaxis], [[0, 0], [0, nodes - 1]]) for x in tf.unstack(found))
+    arrays |= {
+        "feature": np.full([outputs, nodes], LEAF, np.int32),
+        "value": values[:, :, tf.newaxis],
+        "cover": covers,
+        "output": np.arange(outputs, dtype=np.int32),
+    }
+    return Forest(**{name: tf.convert_to_tensor(array) for name, array in arrays.items()})
 
 
 def column(labels: Tensor, output: int) -> Tensor:

@@ -54,6 +54,7 @@ def quantiles(
     nodes: Sequence[Tensor],
     size: int,
     quantile: float,
+    others: sums.Others = replicas,
 ) -> Tensor:
     """Returns the weighted quantile of the rows of each node of a full binary tree.
 
@@ -66,6 +67,7 @@ def quantiles(
         nodes: for each shard, int32 `[rows]`: which node of the last level each row is in.
         size: nodes of the tree, those of all levels.
         quantile: which, in (0, 1).
+        others: those who have the other rows.
 
     Returns:
         float32 `[size]`; 0 where a node has no rows.
@@ -81,7 +83,7 @@ def quantiles(
         parts = [
             _by_digit(*rows, search.prefix, at) for rows in zip(keys, nodes, packed, strict=True)
         ]
-        by_digit = replicas.total(tf.add_n(parts))
+        by_digit = tf.convert_to_tensor(others.total(tf.add_n(parts)))
         if shift == _SHIFTS[0]:
             search = search.wanting(tf.reduce_sum(by_digit, axis=1), quantile)
         search = search.narrowed(by_digit)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from estimators import EstimatorSpec, Hook, ModeKeys
 from premade import replicas
 from premade.boosted_trees import leaf_quantiles, sums, walk
-from premade.boosted_trees.bias import Bias, column
+from premade.boosted_trees.bias import bias_trees, column
 from premade.boosted_trees.derivatives import Looked
 from premade.boosted_trees.explaining import Explainer
 from premade.boosted_trees.forest import Forest, joined, layout
@@ -22,7 +22,7 @@ from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.predicting import SCOPE, ForestVariables, Predictor
 from premade.boosted_trees.stopping import Best, EarlyStoppingHook, EnoughTreesHook
 from premade.boosted_trees.subsampling import Subsampling
-from premade.boosted_trees.table import BINS, BOUNDARIES, HASHES, HELD_OUT, LABELS, WEIGHTS
+from premade.boosted_trees.table import BINS, BOUNDARIES, CENTER, HASHES, HELD_OUT, LABELS, WEIGHTS
 from premade.boosted_trees.tree_features import TreeFeatures
 
 Tensor = Any
@@ -41,8 +41,6 @@ class TreesModelFn:
         grower: grows one tree.
         n_trees: where a run ends that was not told how many steps to make.
         peers: returns those who train together.
-        center_bias: whether the forest begins with a tree for each logit that is one leaf, the
-            best constant.
         patience: steps without a better forest on the rows held out, until the run ends; None for
             as many as are asked for.
         subsampling: which rows and features each tree sees; None for all.
@@ -57,24 +55,19 @@ class TreesModelFn:
         n_trees: int,
         peers: Callable[[], Peers],
         *,
-        center_bias: bool = False,
         patience: int | None = None,
         subsampling: Subsampling | None = None,
         explainer: Explainer | None = None,
     ) -> None:
-        loss = objective.loss
         self._outputs = objective.outputs
         self._features = features
         self._grower = grower
         self._n_trees = n_trees
-        self._look_at = tf.function(loss.look, jit_compile=loss.is_compiled, autograph=False)
+        self._look = objective.look
         self._quantile = objective.quantile
         by_category = bool(features.categorical)
         of_tree = layout(grower.nodes, 1, by_category=by_category)
         self._predictor = Predictor(objective.head, features, of_tree, explainer)
-        self._bias = (
-            Bias(self._look, self._outputs, of_tree, self._quantile) if center_bias else None
-        )
         self._peers = peers
         self._patience = patience
         self._subsampling = subsampling or Subsampling()
@@ -155,18 +148,14 @@ class TreesModelFn:
 
     def _centered(self, trees: Forest, table: Mapping[str, Any]) -> Forest:
         """Returns the forest, beginning with the best constants if it is to be centered."""
-        if self._bias is None:
+        if CENTER not in table:
             return trees
-        bias = self._bias
         arrays = tf.cond(
             tf.equal(tf.shape(trees.feature)[0], 0),
-            lambda: bias.trees(table).arrays(),
+            lambda: bias_trees(table[CENTER], self._predictor.layout).arrays(),
             trees.arrays,
         )
         return Forest(**arrays)
-
-    def _look(self, labels: Any, logits: tuple[Tensor, ...], weights: Tensor) -> Looked:
-        return Looked(*self._look_at(labels, logits, weights))
 
     def _grown(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, Self, final
 
@@ -19,7 +20,15 @@ from estimators import (
 )
 from estimators.heads import losses
 from estimators.heads.single import SingleHead
-from premade.boosted_trees.derivatives import KnownLoss, Logistic, Loss, Poisson, Softmax, Squared
+from premade.boosted_trees.derivatives import (
+    KnownLoss,
+    Logistic,
+    Looked,
+    Loss,
+    Poisson,
+    Softmax,
+    Squared,
+)
 from premade.boosted_trees.residual_losses import AbsoluteError
 from premade.boosted_trees.taped_loss import FEATURES, LABELS, TapedLoss
 
@@ -58,6 +67,14 @@ class Objective:
     def quantile(self) -> float | None:
         """Where leaves are a quantile of what is left to explain, which one; else None."""
         return self.loss.quantile if isinstance(self.loss, KnownLoss) else None
+
+    def look(self, labels: Any, logits: tuple[Tensor, ...], weights: Tensor) -> Looked:
+        """Returns what trees learn of the rows of a shard, compiled if it can be; see `Loss`."""
+        return Looked(*self._look_at(labels, logits, weights))
+
+    @functools.cached_property
+    def _look_at(self) -> Any:
+        return tf.function(self.loss.look, jit_compile=self.loss.is_compiled, autograph=False)
 
     def targets(self, features: Any, labels: Any) -> tuple[Any, Tensor]:
         """Returns labels and weights of a batch, as `Loss.look` takes them.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
 import tensorflow as tf
 
 from premade.boosted_trees import sums
+from premade.boosted_trees.bias import Bias
 from premade.boosted_trees.explaining import Explainer
 from premade.boosted_trees.growing import grower_of
 from premade.boosted_trees.model_fn import TreesModelFn
@@ -64,10 +65,7 @@ class OnePass(Way):
         return 1
 
     def check(self, peers: Peers) -> None:
-        """See `Way`."""
-        if self._settings.center_bias or self._objective.quantile is not None:
-            by_loss = f"The loss {self._objective.loss}"
-            peers.refuse_several("center_bias" if self._settings.center_bias else by_loss)
+        """See `Way`: all can be done by several replicas."""
 
     def model_fn(self, explainer: Explainer | None = None) -> TreesModelFn:
         """See `Way`."""
@@ -78,7 +76,6 @@ class OnePass(Way):
             self._grower,
             self._settings.n_trees,
             self._peers,
-            center_bias=self._settings.center_bias,
             patience=options.early_stopping_trees,
             subsampling=Subsampling(options.row_fraction, options.column_fraction, self._seed),
             explainer=explainer,
@@ -98,9 +95,18 @@ class OnePass(Way):
             cache_dir=options.cache_dir,
             keeps_hashes=options.row_fraction < 1.0,
             validation_fraction=options.validation_fraction if is_held_out else 0.0,
+            center=self._center if self._settings.center_bias else None,
             when_read=self._rehearse,
         )
         return maker(dataset)
+
+    def _center(self, labels: Sequence[Any], weights: Sequence[Any]) -> Any:
+        """Returns the constants of a forest that has no trees yet, and zeros for another."""
+        objective = self._objective
+        if self._known_boundaries() is not None:
+            return tf.zeros([2, objective.outputs])
+        bias = Bias(objective.look, objective.outputs, objective.quantile, self._peers())
+        return bias.found(labels, weights)
 
     def _rehearse(self, rows: int) -> None:
         """Has what grows trees compiled while bins are found and the step is traced."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import tensorflow as tf
 
@@ -51,24 +51,36 @@ class Scale:
         return tf.cast(g, tf.float64) / self.first, tf.cast(h, tf.float64) / self.second
 
 
-def packed(shards: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], Scale]:
+class Others(Protocol):
+    """Those who have the other rows: the replicas in a step, or the workers outside of one."""
+
+    def total(self, values: Any) -> Any:
+        """Returns the sum of everyone's numbers, of the shape of `values`."""
+
+    def gathered(self, values: Any) -> Any:
+        """Returns everyone's rows, `[n, ...]`."""
+
+
+def packed(
+    shards: Sequence[tuple[Tensor, Tensor]], others: Others = replicas
+) -> tuple[list[Tensor], Scale]:
     """Returns the derivatives of all rows as integers, and what their unit is.
 
     Args:
-        shards: first and second derivatives, float32 `[rows]`, the second ones not negative. Rows
-            of other replicas are counted too.
+        shards: first and second derivatives, float32 `[rows]`, the second ones not negative.
+        others: those who have the other rows, which are counted too.
 
     Returns:
-        int64 `[rows]` of each shard, and the unit that all replicas agree on.
+        int64 `[rows]` of each shard, and the unit that all agree on.
 
     >>> (units,), scale = packed([(tf.constant([-0.5, 0.5]), tf.constant([0.25, 0.25]))])
     >>> [each.numpy().tolist() for each in scale.unpack(tf.reduce_sum(units))]
     [0.0, 0.5]
     """
     of_shards = tf.stack([_peaks(*shard) for shard in shards])
-    peaks = tf.reduce_max(replicas.gathered(of_shards), axis=0)
+    peaks = tf.reduce_max(others.gathered(of_shards), axis=0)
     coarse = _powers(_BITS - _exponents(peaks))
-    totals = replicas.total(tf.add_n([_totals(*shard, coarse) for shard in shards]))
+    totals = others.total(tf.add_n([_totals(*shard, coarse) for shard in shards]))
     exact = _powers(_BITS - _exponents(tf.cast(totals, tf.float64)))
     scale = Scale(*tf.unstack(coarse * exact))
     return [_pack(*shard, scale.first, scale.second) for shard in shards], scale

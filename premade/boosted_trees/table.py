@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import Any, final
 
@@ -26,7 +26,7 @@ Tensor = Any
 Array = np.ndarray[Any, Any]
 
 BINS, LABELS, WEIGHTS, BOUNDARIES = "bins", "labels", "weights", "boundaries"
-HELD_OUT, HASHES = "held_out", "hashes"
+HELD_OUT, HASHES, CENTER = "held_out", "hashes", "center"
 
 _SAMPLE = 200_000
 _MOST_NUMBERS = 2**31 - 1
@@ -50,6 +50,7 @@ class TableMaker:
         cache_dir: see `TreeOptions`.
         validation_fraction: of the rows, which are held out; 0 holds none out.
         keeps_hashes: whether the table has `hashes` of the rows.
+        center: takes labels and weights of all parts; returns what the table has as `center`.
         when_read: told how many rows each part has, as soon as that is known.
     """
 
@@ -62,6 +63,7 @@ class TableMaker:
     cache_dir: str | None = None
     validation_fraction: float = 0.0
     keeps_hashes: bool = False
+    center: Callable[[Sequence[Any], Sequence[Tensor]], Tensor] | None = None
     when_read: Callable[[int], None] | None = None
 
     def __call__(self, dataset: Any) -> Any:
@@ -89,18 +91,23 @@ class TableMaker:
             boundaries = self._boundaries(rows)
         self.features.check_boundaries(boundaries)
         bins = self._binned(rows.store, parts, boundaries)
-        table = tf.constant(boundaries)
+        by_part = {
+            BINS: [_without_a_copy(of_part) for of_part in bins],
+            LABELS: [parts.repeating(rows.labels, i) for i in range(parts.count)],
+            **{
+                name: [parts.filled(column, i) for i in range(parts.count)]
+                for name, column in columns.items()
+            },
+        }
+        of_all = {BOUNDARIES: tf.constant(boundaries)}
+        if self.center is not None:
+            of_all[CENTER] = self.center(by_part[LABELS], by_part[WEIGHTS])
         elements = (
             {
-                BINS: tuple(_without_a_copy(bins[i]) for i in of_replica),
-                LABELS: tuple(parts.repeating(rows.labels, i) for i in of_replica),
-                **{
-                    name: tuple(parts.filled(column, i) for i in of_replica)
-                    for name, column in columns.items()
-                },
-                BOUNDARIES: table,
+                **{name: tuple(of_parts[i] for i in chosen) for name, of_parts in by_part.items()},
+                **of_all,
             }
-            for of_replica in np.split(np.arange(parts.count), self.peers.local_replicas)
+            for chosen in np.split(np.arange(parts.count), self.peers.local_replicas)
         )
         first, *others = (tf.data.Dataset.from_tensors((element,)) for element in elements)
         for other in others:

@@ -17,13 +17,13 @@ def found(tmp_path_factory, run_alone, run_cluster):
     return [dict(np.load(path)) for path in files], outputs
 
 
-@pytest.mark.parametrize("name", ["parts", "few"])
-def test_they_grow_the_forest_of_one_process(found, name):
+@pytest.mark.parametrize(("name", "biases"), [("parts", 1), ("few", 0)])
+def test_they_grow_the_forest_of_one_process(found, name, biases):
     (alone, *together), _ = found
     expected = {key: value for key, value in alone.items() if key.startswith(f"{name}/")}
     feature = expected[f"{name}/boosted_trees/feature"]
-    assert len(feature) == 6
-    assert (feature[:, 0] >= 0).all()
+    assert len(feature) == biases + 6
+    assert ((feature[:, 0] >= 0) == (np.arange(len(feature)) >= biases)).all()
     for worker in together:
         assert worker.keys() == alone.keys()
         for key, value in expected.items():

@@ -49,12 +49,13 @@ def no_rows(input_context):
     return few_rows(input_context).filter(lambda *_: False)
 
 
-def made(config, name):
+def made(config, name, **options):
     return BoostedTreesClassifier(
         [fc.numeric_column("x", shape=3)],
         n_trees=TREES,
         max_depth=3,
         config=config.replace(model_dir=str(pathlib.Path(config.model_dir) / name)),
+        **options,
     )
 
 
@@ -67,7 +68,7 @@ def held(trees):
 def main(folder):
     config = estimators.RunConfig(model_dir=str(folder / "model"), tf_random_seed=3)
     table._SAMPLE = 2000  # so that bins are found in a part of the rows
-    trees = made(config, "parts")
+    trees = made(config, "parts", center_bias=True)
     trees.train(input_fn, steps=TREES // 2)
     trees.train(input_fn)
     few = made(trees.config.replace(model_dir=config.model_dir), "few").train(few_rows)

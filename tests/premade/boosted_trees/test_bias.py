@@ -8,12 +8,12 @@ import tensorflow as tf
 from scipy import optimize, special
 
 from estimators import LogisticRegressionHead
-from premade.boosted_trees.bias import Bias
+from premade.boosted_trees.bias import Bias, bias_trees
 from premade.boosted_trees.derivatives import Logistic, Looked, Poisson, Softmax, Squared
 from premade.boosted_trees.forest import layout
 from premade.boosted_trees.partition import BLOCK
+from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.residual_losses import AbsoluteError, HuberError, QuantileError
-from premade.boosted_trees.table import LABELS, WEIGHTS
 from premade.boosted_trees.taped_loss import TapedLoss
 
 ROWS = 200
@@ -25,10 +25,10 @@ def trees(loss, labels, weights=WEIGHT, outputs=1):
     bias = Bias(
         lambda *rows: Looked(*loss.look(*rows)),
         outputs,
-        layout(3, 1),
         getattr(loss, "quantile", None),
+        Peers(tf.distribute.get_strategy()),
     )
-    return bias.trees({LABELS: [labels], WEIGHTS: [tf.constant(weights)]})
+    return bias_trees(bias.found([labels], [tf.constant(weights)]), layout(3, 1))
 
 
 def constant(loss, labels):

@@ -29,7 +29,7 @@ def rows():
 def grow(rows, tmp_path_factory):
     """Grows a forest in runs of so many trees, of one object; returns its arrays."""
 
-    def grow(runs=(TREES,), hooks=(), strategy=None, options=None):
+    def grow(runs=(TREES,), hooks=(), strategy=None, **more):
         config = RunConfig(
             model_dir=str(tmp_path_factory.mktemp("model")),
             progress=False,
@@ -40,7 +40,7 @@ def grow(rows, tmp_path_factory):
             n_trees=TREES,
             max_depth=3,
             config=config,
-            options=options,
+            **more,
         )
         x, y = rows
         data = tf.data.Dataset.from_tensor_slices(({"x": x}, y)).batch(1000)
@@ -121,11 +121,14 @@ def test_refuses_a_folder_that_is_not_there(tmp_path):
         TreeOptions(cache_dir=str(tmp_path / "nowhere"))
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"center_bias": True}, "center_bias needs"), ({"loss": "absolute"}, "AbsoluteError.* needs")],
-)
-def test_refuses_what_several_replicas_cannot_do(options, message, mirrored_strategy):
-    config = RunConfig(train_distribute=mirrored_strategy)
-    with pytest.raises(ValueError, match=f"{message} all rows in one replica so far.* has 2"):
-        BoostedTreesRegressor([fc.numeric_column("x")], config=config, **options)
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+def test_replicas_begin_with_the_constant_of_one_and_have_its_leaves(grow, loss, mirrored_strategy):
+    one, two = (
+        grow(strategy=strategy, center_bias=True, loss=loss)
+        for strategy in (None, mirrored_strategy)
+    )
+    for name, array in one.items():
+        np.testing.assert_array_equal(two[name], array, err_msg=name)
+    assert one["value"][0, 0, 0] != 0.0
+    assert (one["feature"][0] == -1).all()
+    assert (one["feature"][1, :3] >= 0).all()
