@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from premade.boosted_trees import sums
 from premade.boosted_trees.bias import Bias
+from premade.boosted_trees.derivatives import KnownLoss
 from premade.boosted_trees.explaining import Explainer
 from premade.boosted_trees.growing import grower_of
 from premade.boosted_trees.model_fn import TreesModelFn
@@ -108,12 +109,20 @@ class OnePass(Way):
         bias = Bias(objective.look, objective.outputs, objective.quantile, self._peers())
         return bias.found(labels, weights)
 
-    def _rehearse(self, rows: int) -> None:
+    def _rehearse(self, rows: int, labels: Any, weights: Any) -> None:
         """Has what grows trees compiled while bins are found and the step is traced."""
 
         def programs(zero: Any) -> Any:
-            none = tf.fill([rows], tf.cast(zero, tf.float32))
-            return self._grower.rehearse(rows, zero), sums.packed([(none, none)])[0]
+            def none(spec: Any) -> Any:
+                return tf.fill([rows, *spec.shape[1:]], tf.cast(zero, spec.dtype))
+
+            derivatives = none(tf.TensorSpec([None], tf.float32))
+            found = [*self._grower.rehearse(rows, zero)]
+            found += sums.packed([(derivatives, derivatives)])[0]
+            if isinstance(self._objective.loss, KnownLoss):
+                logits = (derivatives,) * self._objective.outputs
+                found += self._objective.look(none(labels), logits, none(weights)).g
+            return found
 
         # Replicas are devices, and each would compile for itself.
         if self._peers().strategy.num_replicas_in_sync == 1:

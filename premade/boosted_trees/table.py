@@ -51,7 +51,8 @@ class TableMaker:
         validation_fraction: of the rows, which are held out; 0 holds none out.
         keeps_hashes: whether the table has `hashes` of the rows.
         center: takes labels and weights of all parts; returns what the table has as `center`.
-        when_read: told how many rows each part has, as soon as that is known.
+        when_read: told how many rows each part has, as soon as that is known, and of what type and
+            shape labels and weights are in a batch.
     """
 
     features: TreeFeatures
@@ -64,7 +65,7 @@ class TableMaker:
     validation_fraction: float = 0.0
     keeps_hashes: bool = False
     center: Callable[[Sequence[Any], Sequence[Tensor]], Tensor] | None = None
-    when_read: Callable[[int], None] | None = None
+    when_read: Callable[[int, Any, Any], None] | None = None
 
     def __call__(self, dataset: Any) -> Any:
         """Returns the table as an endless dataset, an element for each replica of this process.
@@ -82,7 +83,7 @@ class TableMaker:
         rows = self._read(dataset)
         parts = self._parts(rows.count)
         if self.when_read is not None:
-            self.when_read(parts.size)
+            self.when_read(parts.size, *rows.spec)
         columns = self._divided(rows)
         if self.keeps_hashes:
             columns[HASHES] = rows.hashes.view(np.int64)
@@ -227,10 +228,10 @@ class _Rows:
         self.counts_of_ids = {
             i: np.zeros(features.all[i].categories or 0, np.int64) for i in features.categorical
         }
-        _, *spec = spec
+        _, *self.spec = spec
         # Of no rows, so that a worker without any has the structure.
         none = tf.nest.map_structure(
-            lambda each: np.zeros([0, *each.shape[1:]], each.dtype.as_numpy_dtype), spec
+            lambda each: np.zeros([0, *each.shape[1:]], each.dtype.as_numpy_dtype), self.spec
         )
         self._columns = [tuple(none)]
         self._hashes = [np.zeros(0, np.uint64)]
