@@ -84,7 +84,11 @@ class LevelGrower:
         self._monotone = monotone
         self._most_nodes = 2 ** (depth - 1)
         self._histograms = Histograms(features, max(1, self._most_nodes // 2))
+        # Compiled also where there is little to compute: what a graph has a hundred operations for
+        # takes longer to trace, and to start.
+        self._sent = tf.function(_sent, jit_compile=True, autograph=False)
         self._children = tf.function(_children, jit_compile=True, autograph=False)
+        self._arrays = tf.function(self._arrays_of, jit_compile=True, autograph=False)
 
     @property
     def nodes(self) -> int:
@@ -114,9 +118,8 @@ class LevelGrower:
             levels.append(_Level(splits, of_nodes, limits))
             if self._monotone:
                 limits = self._monotone.of_children(splits, of_nodes, limits, scale)
-            small_right = self._small_right(splits, of_nodes, scale)
-            tests = _words(splits, small_right), splits.left_bins
-            of_children = self._of_children(splits, of_nodes)
+            words, small_right, of_children = self._sent(splits.parts(), of_nodes, scale.second)
+            tests = words, splits.left_bins
             if level + 1 == self._depth:
                 break
             moved = [
@@ -131,7 +134,8 @@ class LevelGrower:
                 limits = limits[:, : self._most_nodes]
         nodes = [descend(bins, node, *tests) for bins, node in zip(shards, nodes, strict=True)]
         levels.append(_Level(None, of_children, limits))
-        return self._grown(levels, nodes, scale)
+        arrays = self._arrays(*_by_level(levels), scale.first, scale.second)
+        return Grown(Forest(**arrays), nodes, arrays["value"][0, 2**self._depth - 1 :, 0])
 
     def rehearse(self, rows: int, zero: Tensor) -> list[Tensor]:
         """Runs each program of `grow` once, on nothing: they are compiled, and side by side.
@@ -154,10 +158,16 @@ class LevelGrower:
         splits = self._search.best(histogram, of_nodes, allowed, scale, 1, limits)
         # Of the shape of what was found, and not what was found: so nothing waits for it.
         tests = zeros(tf.int32, room), zeros(tf.int32, *splits.left_bins.shape)
+        none_found = tuple(zeros(each.dtype, *each.shape) for each in splits.parts())
+        of_levels = [of_nodes] * self._depth + [zeros(tf.int64, 2 * room)]
+        of_limits = [] if limits is None else [limits] * self._depth + [tf.tile(limits, [1, 2])]
+        units = scale.first, scale.second
         found = [
             splits.gain,
             self._histograms.of_root(bins, sums),
             descend(bins, nodes, *tests),
+            *self._sent(none_found, of_nodes, scale.second),
+            *self._arrays([none_found] * self._depth, of_levels, of_limits, *units).values(),
         ]
         if self._depth > 1:
             small = zeros(tf.int64, features, BINS, self._histograms.slots)
@@ -168,84 +178,100 @@ class LevelGrower:
     def _padded(self, histogram: Tensor) -> Tensor:
         return tf.pad(histogram, [[0, 0], [0, 0], [0, self._most_nodes - 1]])
 
-    def _small_right(self, splits: Splits, sums: Tensor, scale: Scale) -> Tensor:
-        # By weight: how many rows there are is not known, and it need not be exact.
-        _, left = scale.unpack(splits.left_sums)
-        _, whole = scale.unpack(sums)
-        return 2.0 * left > whole
+    def _arrays_of(
+        self,
+        splits: Sequence[tuple[Tensor, ...]],
+        sums: Sequence[Tensor],
+        limits: Sequence[Tensor],
+        first: Tensor,
+        second: Tensor,
+    ) -> dict[str, Tensor]:
+        """Returns the arrays of a forest of one tree.
 
-    def _of_children(self, splits: Splits, sums: Tensor) -> Tensor:
-        both = tf.stack([splits.left_sums, sums - splits.left_sums], axis=1)
-        return tf.reshape(both, [-1])
-
-    def _grown(self, levels: Sequence[_Level], nodes: Any, scale: Scale) -> Grown:
-        # Of each level the nodes that it has; the arrays have room for those of the last.
+        Args:
+            splits: of each level but the last, the parts of `Splits`.
+            sums: of each level, packed.
+            limits: of each level, if nodes have any.
+            first: see `Scale`.
+            second: see `Scale`.
+        """
+        # Of each level the nodes that it has; what they are in has room for those of the last.
         sizes = [2**level for level in range(self._depth + 1)]
-        parts = [
-            _arrays(level.splits, size)
-            for level, size in zip(levels, sizes, strict=True)
-            if level.splits is not None
-        ]
-        sums = [level.sums[:size] for level, size in zip(levels, sizes, strict=True)]
-        g, h = scale.unpack(tf.concat(sums, axis=0))
+        g, h = Scale(first, second).unpack(_of_levels(sums, sizes))
         if self._monotone is None:
             weights = self._regularization.weight(g, h)
         else:
-            limits = [x.limits[:, :size] for x, size in zip(levels, sizes, strict=True)]
-            weights = self._monotone.weights(g, h, tf.concat(limits, axis=1))
+            of_nodes = [each[:, :size] for each, size in zip(limits, sizes, strict=True)]
+            weights = self._monotone.weights(g, h, tf.concat(of_nodes, axis=1))
         values = self.learning_rate * tf.cast(weights, tf.float32)
-        leaves = 2**self._depth
-        of_splits = {
-            name: tf.pad(
-                tf.concat([part[name] for part in parts], axis=0),
-                [[0, leaves]],
-                constant_values=_AT_LEAVES[name],
-            )
-            for name in _AT_LEAVES
-        }
-        tree = Forest(
-            **{name: array[tf.newaxis] for name, array in of_splits.items()},
-            value=values[tf.newaxis, :, tf.newaxis],
-            cover=tf.cast(h, tf.float32)[tf.newaxis],
-            output=tf.zeros([1], tf.int32),
-            left_bins=tf.pad(
-                tf.concat([part["left_bins"] for part in parts], axis=0), [[0, leaves], [0, 0]]
-            )[tf.newaxis],
-        )
-        return Grown(tree, nodes, values[leaves - 1 :])
+        parts = (_of_levels(each, sizes) for each in zip(*splits, strict=True))
+        arrays = _at_leaves(Splits(*parts), 2**self._depth)
+        arrays |= {"value": values[:, tf.newaxis], "cover": tf.cast(h, tf.float32)}
+        of_one = {name: array[tf.newaxis] for name, array in arrays.items()}
+        return {**of_one, "output": tf.zeros([1], tf.int32)}
+
+
+def _by_level(levels: Sequence[_Level]) -> tuple[Any, ...]:
+    """Returns parts of splits, sums and limits of levels, for a compiled function."""
+    splits = [level.splits.parts() for level in levels if level.splits is not None]
+    limits = [level.limits for level in levels if level.limits is not None]
+    return splits, [level.sums for level in levels], limits
+
+
+def _of_levels(arrays: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """Returns the nodes of all levels, `[nodes, ...]`."""
+    of_nodes = [array[:size] for array, size in zip(arrays, sizes, strict=False)]
+    return tf.concat(of_nodes, axis=0)
 
 
 def _total(of_shards: Sequence[Tensor]) -> Tensor:
     return replicas.total(tf.add_n(of_shards))
 
 
-def _words(splits: Splits, small_right: Tensor) -> Tensor:
-    return node_words(
+def _sent(parts: tuple[Tensor, ...], sums: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns where splits send rows: words, which children are smaller, and their sums.
+
+    Args:
+        parts: of `Splits`.
+        sums: int64 `[nodes]`, packed derivatives of the nodes.
+        second: see `Scale`.
+    """
+    splits = Splits(*parts)
+    # By weight: how many rows there are is not known, and it need not be exact.
+    _, left = Scale(second, second).unpack(splits.left_sums)
+    _, whole = Scale(second, second).unpack(sums)
+    small_right = 2.0 * left > whole
+    words = node_words(
         splits.feature,
         tf.maximum(splits.threshold, 0),
         splits.missing_left,
         splits.is_split,
         small_right,
     )
+    both = tf.stack([splits.left_sums, sums - splits.left_sums], axis=1)
+    return words, small_right, tf.reshape(both, [-1])
 
 
-def _arrays(splits: Splits, size: int) -> dict[str, Tensor]:
-    """Returns the arrays of `_AT_LEAVES` and `left_bins` for the nodes of a level."""
+def _at_leaves(splits: Splits, leaves: int) -> dict[str, Tensor]:
+    """Returns the arrays of `_AT_LEAVES` and `left_bins`, with leaves behind the given nodes."""
     found = {
-        "feature": splits.feature[:size],
-        "threshold": splits.threshold[:size],
-        "missing_left": splits.missing_left[:size],
-        "left": 2 * (size - 1 + tf.range(size)) + 1,
-        "gain": splits.gain[:size],
+        "feature": splits.feature,
+        "threshold": splits.threshold,
+        "missing_left": splits.missing_left,
+        "left": 2 * tf.range(leaves - 1) + 1,
+        "gain": splits.gain,
     }
-    is_split = splits.is_split[:size]
-    at_leaves = {
-        name: tf.where(is_split, array, tf.constant(_AT_LEAVES[name], array.dtype))
+    arrays = {
+        name: tf.pad(
+            tf.where(splits.is_split, array, tf.constant(_AT_LEAVES[name], array.dtype)),
+            [[0, leaves]],
+            constant_values=_AT_LEAVES[name],
+        )
         for name, array in found.items()
     }
-    is_set = found["threshold"] < 0
-    left_bins = tf.where(is_set[:, tf.newaxis], without_missing(splits.left_bins[:size]), 0)
-    return {**at_leaves, "left_bins": left_bins}
+    is_set = splits.threshold < 0
+    left_bins = tf.where(is_set[:, tf.newaxis], without_missing(splits.left_bins), 0)
+    return {**arrays, "left_bins": tf.pad(left_bins, [[0, leaves], [0, 0]])}
 
 
 def _children(histogram: Tensor, small: Tensor, small_right: Tensor, is_split: Tensor) -> Tensor:

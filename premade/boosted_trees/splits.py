@@ -86,6 +86,10 @@ class Splits:
     left_sums: Tensor
     left_bins: Tensor
 
+    def parts(self) -> tuple[Tensor, ...]:
+        """Returns all arrays in the order of the arguments, for what compiled functions take."""
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
 
 @final
 class Search:
