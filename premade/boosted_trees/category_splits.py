@@ -61,6 +61,9 @@ class CategorySearch:
         limited_gain: see `Search`.
     """
 
+    words = WORDS
+    """Of the sets of bins that it finds."""
+
     def __init__(
         self,
         regularization: Regularization,

@@ -56,6 +56,27 @@ class _Level:
 
 
 @final
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Nothing:
+    """Makes arrays of zeros, which TensorFlow does not know to be constants.
+
+    Attributes:
+        zero: int64 scalar.
+    """
+
+    zero: Tensor
+
+    def __call__(self, kind: Any, *shape: int) -> Tensor:
+        return tf.fill(shape, tf.cast(self.zero, kind))
+
+    def splits(self, nodes: int, words: int) -> Splits:
+        """Returns none."""
+        kinds = (tf.bool, tf.float32, tf.int32, tf.int32, tf.bool, tf.int64)
+        parts = [self(kind, nodes) for kind in kinds]
+        return Splits(*(*parts, self(tf.int32, nodes, words)))
+
+
+@final
 class LevelGrower:
     """Grows trees level by level.
 
@@ -137,42 +158,51 @@ class LevelGrower:
         arrays = self._arrays(*_by_level(levels), scale.first, scale.second)
         return Grown(Forest(**arrays), nodes, arrays["value"][0, 2**self._depth - 1 :, 0])
 
+    def rehearse_search(self, zero: Tensor) -> list[Tensor]:
+        """Runs the search for splits on nothing, so that it is compiled: the longest of all.
+
+        Args:
+            zero: see `rehearsal.rehearse`.
+        """
+        nothing = _Nothing(zero)
+        features, room = self._histograms.features, self._most_nodes
+        splits = self._search.best(
+            nothing(tf.int64, features, BINS, room),
+            nothing(tf.int64, room),
+            nothing(tf.bool, features),
+            Scale(nothing(tf.float64), nothing(tf.float64)),
+            1,
+            self._monotone.start(room) if self._monotone else None,
+        )
+        return [splits.gain]
+
     def rehearse(self, rows: int, zero: Tensor) -> list[Tensor]:
-        """Runs each program of `grow` once, on nothing: they are compiled, and side by side.
+        """Runs each other program of `grow` once, on nothing.
 
         Args:
             rows: of a shard.
             zero: see `rehearsal.rehearse`.
         """
-        features, room = self._histograms.features, self._most_nodes
-
-        def zeros(kind: Any, *shape: int) -> Tensor:
-            return tf.fill(shape, tf.cast(zero, kind))
-
-        bins, nodes = zeros(tf.uint8, features, rows), zeros(tf.int32, rows)
-        sums = zeros(tf.int64, rows)
-        histogram, of_nodes = zeros(tf.int64, features, BINS, room), zeros(tf.int64, room)
-        scale = Scale(zeros(tf.float64), zeros(tf.float64))
+        nothing, features, room = _Nothing(zero), self._histograms.features, self._most_nodes
+        bins, nodes = nothing(tf.uint8, features, rows), nothing(tf.int32, rows)
+        sums, of_nodes = nothing(tf.int64, rows), nothing(tf.int64, room)
+        units = nothing(tf.float64), nothing(tf.float64)
         limits = self._monotone.start(room) if self._monotone else None
-        allowed, none = zeros(tf.bool, features), zeros(tf.bool, room)
-        splits = self._search.best(histogram, of_nodes, allowed, scale, 1, limits)
-        # Of the shape of what was found, and not what was found: so nothing waits for it.
-        tests = zeros(tf.int32, room), zeros(tf.int32, *splits.left_bins.shape)
-        none_found = tuple(zeros(each.dtype, *each.shape) for each in splits.parts())
-        of_levels = [of_nodes] * self._depth + [zeros(tf.int64, 2 * room)]
+        splits = nothing.splits(room, self._search.words)
+        tests = nothing(tf.int32, room), splits.left_bins
+        of_levels = [of_nodes] * self._depth + [nothing(tf.int64, 2 * room)]
         of_limits = [] if limits is None else [limits] * self._depth + [tf.tile(limits, [1, 2])]
-        units = scale.first, scale.second
         found = [
-            splits.gain,
             self._histograms.of_root(bins, sums),
             descend(bins, nodes, *tests),
-            *self._sent(none_found, of_nodes, scale.second),
-            *self._arrays([none_found] * self._depth, of_levels, of_limits, *units).values(),
+            *self._sent(splits.parts(), of_nodes, units[1]),
+            *self._arrays([splits.parts()] * self._depth, of_levels, of_limits, *units).values(),
         ]
         if self._depth > 1:
-            small = zeros(tf.int64, features, BINS, self._histograms.slots)
             found += self._histograms.of_small_children(bins, nodes, sums, *tests)
-            found += [self._children(histogram, small, none, none)]
+            histogram = nothing(tf.int64, features, BINS, room)
+            small = nothing(tf.int64, features, BINS, self._histograms.slots)
+            found += [self._children(histogram, small, *[splits.is_split] * 2)]
         return found
 
     def _padded(self, histogram: Tensor) -> Tensor:

@@ -126,6 +126,7 @@ class OnePass(Way):
 
         # Replicas are devices, and each would compile for itself.
         if self._peers().strategy.num_replicas_in_sync == 1:
+            rehearse(self._grower.rehearse_search)
             rehearse(programs)
 
 

@@ -101,6 +101,9 @@ class Search:
         limited_gain: values splits where nodes have limits; see `Monotone.gain`.
     """
 
+    words = 0
+    """Of the sets of bins that it finds: there are none."""
+
     def __init__(
         self,
         regularization: Regularization,
@@ -139,7 +142,7 @@ class Search:
         found = self._best(
             histogram, sums, allowed, scale.first, scale.second, tf.constant(nodes), limits
         )
-        return Splits(*(*found, tf.zeros([sums.shape[0], 0], tf.int32)))
+        return Splits(*(*found, tf.zeros([sums.shape[0], self.words], tf.int32)))
 
     def _best_of_all(
         self,

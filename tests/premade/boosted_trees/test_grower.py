@@ -77,6 +77,7 @@ def traces(grower):
 @pytest.mark.parametrize("depth", [1, 2])
 def test_what_was_rehearsed_is_not_traced_again(depth):
     grower, before = LevelGrower(3, depth, RATE, WORTH), descend.experimental_get_tracing_count()
+    rehearse(grower.rehearse_search).join()
     rehearse(lambda zero: grower.rehearse(BLOCK, zero)).join()
     rehearsed = traces(grower)
     assert rehearsed[-1] <= before + 1
