@@ -17,7 +17,7 @@ from typing import Any, final
 import tensorflow as tf
 
 from premade.boosted_trees.binning import MOST_BINS
-from premade.boosted_trees.partition import BLOCK, moved
+from premade.boosted_trees.partition import BLOCK, moved, put
 
 Tensor = Any
 
@@ -85,7 +85,6 @@ class Histograms:
     def _small(
         self, bins: Tensor, node: Tensor, sums: Tensor, words: Tensor, left_bins: Tensor
     ) -> Any:
-        flat, length = tf.reshape(bins, [-1]), bins.shape[1]
         size = BINS * self.slots
         rows = moved(bins, node, words, left_bins)
 
@@ -93,9 +92,10 @@ class Histograms:
             at = tf.slice(rows.small, [i * BLOCK], [BLOCK])
             is_there = i * BLOCK + tf.range(BLOCK) < rows.count
             slot, added = tf.gather(node, at), tf.where(is_there, tf.gather(sums, at), 0)
+            bins_of_rows = self._gathered(bins, at)
 
             def add(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
-                bin_of_row = tf.cast(tf.gather(flat, feature * length + at), tf.int32)
+                bin_of_row = tf.cast(tf.slice(bins_of_rows, [feature * BLOCK], [BLOCK]), tf.int32)
                 where = feature * size + bin_of_row * self.slots + slot
                 return feature + 1, _added(so_far, where, added)
 
@@ -104,6 +104,20 @@ class Histograms:
         zeros = tf.zeros([self.features * size], tf.int64)
         _, found = tf.while_loop(lambda i, _: i * BLOCK < rows.count, block, (0, zeros))
         return rows.child, tf.reshape(found, [self.features, BINS, self.slots])
+
+    def _gathered(self, bins: Tensor, at: Tensor) -> Tensor:
+        """Returns the bins of a block of rows, uint8 `[features * BLOCK]`.
+
+        In a loop that puts them into another tensor: XLA divides any other gather from so large a
+        tensor among the threads, block by block, though these have other shards to work on.
+        """
+        flat, rows = tf.reshape(bins, [-1]), bins.shape[1]
+
+        def gather(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
+            of_feature = tf.gather(flat, feature * rows + at)
+            return feature + 1, put(so_far, of_feature, feature * BLOCK)
+
+        return self._for_each_feature(gather, tf.zeros([self.features * BLOCK], tf.uint8))
 
     def _for_each_feature(self, add: Any, so_far: Tensor) -> Tensor:
         _, so_far = tf.while_loop(lambda feature, _: feature < self.features, add, (0, so_far))

@@ -62,7 +62,7 @@ def descend(bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor) -> Ten
 
     def block(start: Tensor, child: Tensor) -> tuple[Tensor]:
         of_block, _ = _moved(bins, node, words, left_bins, start)
-        return (_put(child, of_block, start),)
+        return (put(child, of_block, start),)
 
     (child,) = _for_each_block(node.shape[0], block, (tf.zeros_like(node),))
     return child
@@ -96,10 +96,10 @@ def moved(bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor) -> Moved
 
     def flag(start: Tensor, child: Tensor, is_small: Tensor) -> tuple[Tensor, Tensor]:
         of_block, is_small_of_block = _moved(bins, node, words, left_bins, start)
-        return _put(child, of_block, start), _put(is_small, is_small_of_block, start)
+        return put(child, of_block, start), put(is_small, is_small_of_block, start)
 
     def count(start: Tensor, counted: Tensor) -> tuple[Tensor]:
-        return (_put(counted, _counted(tf.slice(is_small, [start], [BLOCK])), start),)
+        return (put(counted, _counted(tf.slice(is_small, [start], [BLOCK])), start),)
 
     def gather(start: Tensor, small: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         counted_of_block = tf.slice(counted, [start], [BLOCK])
@@ -108,7 +108,7 @@ def moved(bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor) -> Moved
         # Each row adds itself, or nothing, at its place among those that are in.
         row = tf.where(flags, start + tf.range(BLOCK), 0)
         part = tf.tensor_scatter_nd_add(tf.zeros([BLOCK], tf.int32), place[:, tf.newaxis], row)
-        return _put(small, part, before), before + counted_of_block[-1]
+        return put(small, part, before), before + counted_of_block[-1]
 
     flags = tf.zeros([rows], tf.bool)
     child, is_small = _for_each_block(rows, flag, (tf.zeros_like(node), flags))
@@ -157,8 +157,11 @@ def _has(word: Tensor, flag: int) -> Tensor:
     return tf.not_equal(tf.bitwise.bitwise_and(word, flag), 0)
 
 
-def _put(into: Tensor, part: Tensor, start: Tensor) -> Tensor:
-    # In place, if what is read is not what is written: XLA would copy it all at each block.
+def put(into: Tensor, part: Tensor, start: Tensor) -> Tensor:
+    """Returns a tensor with a part of it, from `start` on, replaced; both of one dimension.
+
+    In place, if what is read is not what is written: XLA would copy it all at each block.
+    """
     return xla.dynamic_update_slice(into, part, [start])
 
 
