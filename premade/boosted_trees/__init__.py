@@ -18,6 +18,7 @@ What is below may not know what is above:
     bias          the constants that a centered forest begins with
     leaf_quantiles leaves that are medians or other quantiles of their rows
     growing       from settings to what grows trees
+    pruning       trees without some of their splits: leaf by leaf, or worth their cost
     monotone      limits of leaves, so that predictions follow a feature
     grower        one tree, level by level; `rehearsal`, to compile it while rows are binned
     category_splits  the same where categories are split, many against many

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import tensorflow as tf
@@ -19,7 +19,8 @@ from premade.boosted_trees.sums import Scale
 
 Tensor = Any
 
-_AT_LEAVES = {"feature": LEAF, "threshold": 0, "missing_left": False, "left": 0, "gain": 0.0}
+AT_LEAVES = {"feature": LEAF, "threshold": 0, "missing_left": False, "left": 0, "gain": 0.0}
+"""What arrays of a forest have where a node has no split."""
 
 
 @final
@@ -87,6 +88,7 @@ class LevelGrower:
         regularization: see there.
         search: looks for splits; None if all features are numbers.
         monotone: limits of the leaves, if they have any.
+        prunings: what is done to a tree that is grown, one after the other.
     """
 
     def __init__(
@@ -97,12 +99,14 @@ class LevelGrower:
         regularization: Regularization,
         search: Search | CategorySearch | None = None,
         monotone: Monotone | None = None,
+        prunings: Sequence[Callable[[Grown], Grown]] = (),
     ) -> None:
         self._depth = depth
         self.learning_rate = learning_rate
         self._regularization = regularization
         self._search = search or Search(regularization)
         self._monotone = monotone
+        self._prunings = prunings
         self._most_nodes = 2 ** (depth - 1)
         self._histograms = Histograms(features, max(1, self._most_nodes // 2))
         # Compiled also where there is little to compute: what a graph has a hundred operations for
@@ -156,7 +160,10 @@ class LevelGrower:
         nodes = [descend(bins, node, *tests) for bins, node in zip(shards, nodes, strict=True)]
         levels.append(_Level(None, of_children, limits))
         arrays = self._arrays(*_by_level(levels), scale.first, scale.second)
-        return Grown(Forest(**arrays), nodes, arrays["value"][0, 2**self._depth - 1 :, 0])
+        grown = Grown(Forest(**arrays), nodes, arrays["value"][0, 2**self._depth - 1 :, 0])
+        for prune in self._prunings:
+            grown = prune(grown)
+        return grown
 
     def rehearse_search(self, zero: Tensor) -> list[Tensor]:
         """Runs the search for splits on nothing, so that it is compiled: the longest of all.
@@ -283,7 +290,7 @@ def _sent(parts: tuple[Tensor, ...], sums: Tensor, second: Tensor) -> tuple[Tens
 
 
 def _at_leaves(splits: Splits, leaves: int) -> dict[str, Tensor]:
-    """Returns the arrays of `_AT_LEAVES` and `left_bins`, with leaves behind the given nodes."""
+    """Returns the arrays of `AT_LEAVES` and `left_bins`, with leaves behind the given nodes."""
     found = {
         "feature": splits.feature,
         "threshold": splits.threshold,
@@ -293,9 +300,9 @@ def _at_leaves(splits: Splits, leaves: int) -> dict[str, Tensor]:
     }
     arrays = {
         name: tf.pad(
-            tf.where(splits.is_split, array, tf.constant(_AT_LEAVES[name], array.dtype)),
+            tf.where(splits.is_split, array, tf.constant(AT_LEAVES[name], array.dtype)),
             [[0, leaves]],
-            constant_values=_AT_LEAVES[name],
+            constant_values=AT_LEAVES[name],
         )
         for name, array in found.items()
     }

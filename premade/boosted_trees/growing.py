@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 from premade.boosted_trees.category_splits import CategoryRules, CategorySearch
-from premade.boosted_trees.grower import LevelGrower
+from premade.boosted_trees.grower import Grown, LevelGrower
 from premade.boosted_trees.monotone import Monotone
 from premade.boosted_trees.objective import Objective
+from premade.boosted_trees.pruning import MostLeaves, WorthTheirCost
 from premade.boosted_trees.settings import POST_PRUNING, Settings
-from premade.boosted_trees.splits import Search
+from premade.boosted_trees.splits import Regularization, Search
 from premade.boosted_trees.tree_features import TreeFeatures
 
 
@@ -20,15 +24,13 @@ def grower_of(features: TreeFeatures, settings: Settings, objective: Objective) 
         objective: what they make small.
 
     Raises:
-        ValueError: `monotone` names no column of numbers, or does not go with the loss; or pruning
-            is asked for after the growth.
+        ValueError: `monotone` names no column of numbers, or does not go with the loss.
     """
+    worth = settings.regularization
     if settings.pruning_mode == POST_PRUNING:
-        raise ValueError(
-            "pruning_mode 'post' is not there yet for trees of all rows. Take 'pre', which makes "
-            "no split that gains less than tree_complexity."
-        )
-    monotone = Monotone.of(settings.options.monotone, features.all, settings.regularization)
+        # What grows does not know yet what it costs.
+        worth = dataclasses.replace(worth, tree_complexity=0.0)
+    monotone = Monotone.of(settings.options.monotone, features.all, worth)
     if monotone is not None and objective.quantile is not None:
         raise ValueError(
             f"monotone does not go with the loss {objective.loss}: its leaves are quantiles of "
@@ -38,20 +40,31 @@ def grower_of(features: TreeFeatures, settings: Settings, objective: Objective) 
         len(features.all),
         settings.max_depth,
         settings.learning_rate,
-        settings.regularization,
-        _search(features, settings, monotone),
+        worth,
+        _search(features, settings, worth, monotone),
         monotone,
+        _prunings(settings),
     )
 
 
+def _prunings(settings: Settings) -> list[Callable[[Grown], Grown]]:
+    prunings: list[Callable[[Grown], Grown]] = []
+    leaves = settings.options.max_leaves
+    if leaves is not None and leaves < 2**settings.max_depth:
+        prunings.append(MostLeaves(leaves))
+    if settings.pruning_mode == POST_PRUNING:
+        prunings.append(WorthTheirCost(settings.regularization.tree_complexity))
+    return prunings
+
+
 def _search(
-    features: TreeFeatures, settings: Settings, monotone: Monotone | None
+    features: TreeFeatures, settings: Settings, worth: Regularization, monotone: Monotone | None
 ) -> Search | CategorySearch:
     limited_gain = monotone.gain if monotone else None
     if not features.categorical:
-        return Search(settings.regularization, limited_gain=limited_gain)
+        return Search(worth, limited_gain=limited_gain)
     options = settings.options
     rules = CategoryRules(
         options.category_smoothing, options.category_l2, options.max_categories_per_side
     )
-    return CategorySearch(settings.regularization, features.all, rules, limited_gain)
+    return CategorySearch(worth, features.all, rules, limited_gain)

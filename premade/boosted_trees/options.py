@@ -38,6 +38,8 @@ class TreeOptions:
             order.
         monotone: by the name of a column of numbers, 1 if predictions must not fall when the number
             rises, -1 if they must not rise. Missing values are on no side of others.
+        max_leaves: of a tree at the most, 2 or more: of all its leaves, the one whose split gains
+            most is split next, within `max_depth`. None for as many as `max_depth` has room for.
         row_fraction: of the rows, drawn anew for each tree, which then sees no others. Rows of
             equal features are drawn together.
         column_fraction: of the features, drawn anew for each tree, which splits by no others.
@@ -58,6 +60,7 @@ class TreeOptions:
     early_stopping_trees: int | None = None
     validation_fraction: float = 0.1
     monotone: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    max_leaves: int | None = None
     row_fraction: float = 1.0
     column_fraction: float = 1.0
 
@@ -89,6 +92,11 @@ class TreeOptions:
             raise ValueError(
                 "validation_fraction must be more than 0 and less than 1, got "
                 f"{self.validation_fraction}. To hold no rows out, leave early_stopping_trees out."
+            )
+        if self.max_leaves is not None and not self.max_leaves >= 2:
+            raise ValueError(
+                f"max_leaves must be 2 or more, or None, got {self.max_leaves}: a tree of one leaf "
+                "says the same of all rows."
             )
         for name in ("row_fraction", "column_fraction"):
             if not 0.0 < getattr(self, name) <= 1.0:
