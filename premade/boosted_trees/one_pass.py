@@ -24,6 +24,9 @@ from premade.boosted_trees.table import TableMaker
 from premade.boosted_trees.tree_features import TreeFeatures
 from premade.boosted_trees.way import Way
 
+_MOST_REHEARSED = 2**27
+"""Numbers of a shard at the most that are made up for a rehearsal, a byte each."""
+
 
 @final
 class OnePass(Way):
@@ -124,8 +127,10 @@ class OnePass(Way):
                 found += self._objective.look(none(labels), logits, none(weights)).g
             return found
 
-        # Replicas are devices, and each would compile for itself.
-        if self._peers().strategy.num_replicas_in_sync == 1:
+        # Replicas are devices, and each would compile for itself. And where there are so many rows
+        # that memory is short, nobody sees a second more.
+        is_small = rows * len(self._features.all) <= _MOST_REHEARSED
+        if is_small and self._peers().strategy.num_replicas_in_sync == 1:
             rehearse(self._grower.rehearse_search)
             rehearse(programs)
 
