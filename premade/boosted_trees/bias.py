@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from premade.boosted_trees import sums
 from premade.boosted_trees.derivatives import Looked
-from premade.boosted_trees.forest import LEAF, Forest, Layout
+from premade.boosted_trees.forest import Forest, Layout, leaves_alone
 from premade.boosted_trees.leaf_quantiles import quantiles
 
 Tensor = Any
@@ -69,23 +69,17 @@ class Bias:
 
     def _sums(self, shards: _Shards, values: Tensor) -> tuple[Tensor, Tensor]:
         """Returns sums of the derivatives at constant logits, float64 `[outputs]` each."""
-        looked, both = self._looked(shards, values), []
-        for k in range(self.outputs):
-            derivatives = [(each.g[k], each.h[k]) for each in looked]
-            packed, scale = sums.packed(derivatives, self.others)
-            both.append(scale.unpack(self._total(packed)))
-        g, h = zip(*both, strict=True)
+        packed = self._packed(shards, values)
+        g, h = zip(*(scale.unpack(self._total(units)) for units, scale in packed), strict=True)
         return tf.stack(g), tf.stack(h)
 
     def _quantiles(self, shards: _Shards, quantile: float) -> tuple[Tensor, Tensor]:
-        looked, found = self._looked(shards, tf.zeros([self.outputs])), []
-        for k in range(self.outputs):
-            derivatives = [(each.g[k], each.h[k]) for each in looked]
-            packed, scale = sums.packed(derivatives, self.others)
+        found = []
+        for k, (units, scale) in enumerate(self._packed(shards, tf.zeros([self.outputs]))):
             of_labels = [column(labels, k) for labels, _ in shards]
-            nodes = [tf.zeros_like(x, tf.int32) for x in packed]
-            (value,) = tf.unstack(quantiles(of_labels, packed, nodes, 1, quantile, self.others))
-            _, h = scale.unpack(self._total(packed))
+            nodes = [tf.zeros_like(x, tf.int32) for x in units]
+            (value,) = tf.unstack(quantiles(of_labels, units, nodes, 1, quantile, self.others))
+            _, h = scale.unpack(self._total(units))
             found.append((value, h))
         values, covers = zip(*found, strict=True)
         return tf.stack(values), tf.stack(covers)
@@ -93,12 +87,17 @@ class Bias:
     def _total(self, packed: Sequence[Tensor]) -> Tensor:
         return self.others.total(tf.add_n([tf.reduce_sum(x) for x in packed]))
 
-    def _looked(self, shards: _Shards, values: Tensor) -> list[Looked]:
-        return [
+    def _packed(self, shards: _Shards, values: Tensor) -> list[tuple[list[Tensor], sums.Scale]]:
+        """Returns the derivatives at constant logits, and their unit, of each output."""
+        looked = [
             self.look(
                 labels, tuple(tf.fill([weights.shape[0]], x) for x in tf.unstack(values)), weights
             )
             for labels, weights in shards
+        ]
+        return [
+            sums.packed([(each.g[k], each.h[k]) for each in looked], self.others)
+            for k in range(self.outputs)
         ]
 
 
@@ -114,12 +113,9 @@ def bias_trees(found: Tensor, of_tree: Layout) -> Forest:
     [[[0.5]]]
     """
     (nodes,), outputs = of_tree["feature"][1], found.shape[1]
-    arrays: dict[str, Any] = {
-        name: np.zeros([outputs, *shape], kind) for name, (kind, shape) in of_tree.items()
-    }
     values, covers = (tf.pad(x[:, tf.newaxis], [[0, 0], [0, nodes - 1]]) for x in tf.unstack(found))
-    arrays |= {
-        "feature": np.full([outputs, nodes], LEAF, np.int32),
+    arrays: dict[str, Any] = {
+        **leaves_alone(outputs, of_tree),
         "value": values[:, :, tf.newaxis],
         "cover": covers,
         "output": np.arange(outputs, dtype=np.int32),

@@ -22,6 +22,9 @@ LEAF = -1
 WORDS = 8
 """32-bit words of a set of bins."""
 
+AT_LEAVES = {"feature": LEAF, "threshold": 0, "missing_left": False, "left": 0, "gain": 0.0}
+"""What arrays have at nodes without a split; of `left_bins` all is 0."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Forest:
@@ -74,6 +77,24 @@ class Forest:
     def part(self, start: Any, stop: Any) -> Forest:
         """Returns the trees from `start` to before `stop`."""
         return Forest(**{name: array[start:stop] for name, array in self.arrays().items()})
+
+    def with_splits(self, kept: Tensor) -> Forest:
+        """Returns the trees with leaves in the place of some splits, as tensors.
+
+        Args:
+            kept: bool `[trees, nodes]`, the splits that stay; of the others none may be above one.
+
+        >>> one = Forest(**leaves_alone(1, layout(nodes=1, width=1)))
+        >>> one.with_splits(tf.constant([[False]])).feature.numpy().tolist()
+        [[-1]]
+        """
+
+        def cut(array: Tensor, at_leaves: Any) -> Tensor:
+            return tf.where(kept, array, tf.constant(at_leaves, array.dtype))
+
+        left_bins = tf.where(kept[:, :, tf.newaxis], self.left_bins, 0)
+        arrays = {name: cut(getattr(self, name), value) for name, value in AT_LEAVES.items()}
+        return dataclasses.replace(self, **arrays, left_bins=left_bins)
 
     def splits(self) -> Iterator[tuple[int, int]]:
         """Yields tree and node of each split, tree after tree."""
@@ -131,6 +152,21 @@ class Forest:
             return tf.reduce_sum(values, axis=1)
         by_tree = tf.transpose(values[:, :, 0])
         return tf.transpose(tf.math.unsorted_segment_sum(by_tree, self.output, width))
+
+
+def leaves_alone(trees: int, of_tree: Layout) -> dict[str, np.ndarray[Any, Any]]:
+    """Returns the arrays of trees that are a leaf of the value 0 each.
+
+    Args:
+        trees: how many.
+        of_tree: see `layout`.
+
+    >>> leaves_alone(1, layout(nodes=3, width=1))["feature"].tolist()
+    [[-1, -1, -1]]
+    """
+    arrays = {name: np.zeros([trees, *shape], kind) for name, (kind, shape) in of_tree.items()}
+    arrays["feature"][:] = LEAF
+    return arrays
 
 
 def joined(*forests: Forest) -> Forest:

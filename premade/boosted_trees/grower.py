@@ -10,17 +10,15 @@ import tensorflow as tf
 
 from premade import replicas
 from premade.boosted_trees.category_splits import CategorySearch, without_missing
-from premade.boosted_trees.forest import LEAF, Forest
+from premade.boosted_trees.forest import AT_LEAVES, Forest
 from premade.boosted_trees.histograms import BINS, Histograms
 from premade.boosted_trees.monotone import Monotone
 from premade.boosted_trees.partition import descend, node_words
+from premade.boosted_trees.rehearsal import Nothing
 from premade.boosted_trees.splits import Regularization, Search, Splits
-from premade.boosted_trees.sums import Scale
+from premade.boosted_trees.sums import Scale, second_units
 
 Tensor = Any
-
-AT_LEAVES = {"feature": LEAF, "threshold": 0, "missing_left": False, "left": 0, "gain": 0.0}
-"""What arrays of a forest have where a node has no split."""
 
 
 @final
@@ -54,27 +52,6 @@ class _Level:
     splits: Splits | None
     sums: Tensor
     limits: Any
-
-
-@final
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Nothing:
-    """Makes arrays of zeros, which TensorFlow does not know to be constants.
-
-    Attributes:
-        zero: int64 scalar.
-    """
-
-    zero: Tensor
-
-    def __call__(self, kind: Any, *shape: int) -> Tensor:
-        return tf.fill(shape, tf.cast(self.zero, kind))
-
-    def splits(self, nodes: int, words: int) -> Splits:
-        """Returns none."""
-        kinds = (tf.bool, tf.float32, tf.int32, tf.int32, tf.bool, tf.int64)
-        parts = [self(kind, nodes) for kind in kinds]
-        return Splits(*(*parts, self(tf.int32, nodes, words)))
 
 
 @final
@@ -143,7 +120,7 @@ class LevelGrower:
             levels.append(_Level(splits, of_nodes, limits))
             if self._monotone:
                 limits = self._monotone.of_children(splits, of_nodes, limits, scale)
-            words, small_right, of_children = self._sent(splits.parts(), of_nodes, scale.second)
+            words, small_right, of_children = self._sent(splits.parts(), of_nodes)
             tests = words, splits.left_bins
             if level + 1 == self._depth:
                 break
@@ -165,13 +142,8 @@ class LevelGrower:
             grown = prune(grown)
         return grown
 
-    def rehearse_search(self, zero: Tensor) -> list[Tensor]:
-        """Runs the search for splits on nothing, so that it is compiled: the longest of all.
-
-        Args:
-            zero: see `rehearsal.rehearse`.
-        """
-        nothing = _Nothing(zero)
+    def rehearse_search(self, nothing: Nothing) -> list[Tensor]:
+        """Runs the search for splits on nothing, so that it is compiled: the longest of all."""
         features, room = self._histograms.features, self._most_nodes
         splits = self._search.best(
             nothing(tf.int64, features, BINS, room),
@@ -183,26 +155,26 @@ class LevelGrower:
         )
         return [splits.gain]
 
-    def rehearse(self, rows: int, zero: Tensor) -> list[Tensor]:
+    def rehearse(self, rows: int, nothing: Nothing) -> list[Tensor]:
         """Runs each other program of `grow` once, on nothing.
 
         Args:
             rows: of a shard.
-            zero: see `rehearsal.rehearse`.
+            nothing: makes their arguments.
         """
-        nothing, features, room = _Nothing(zero), self._histograms.features, self._most_nodes
+        features, room = self._histograms.features, self._most_nodes
         bins, nodes = nothing(tf.uint8, features, rows), nothing(tf.int32, rows)
         sums, of_nodes = nothing(tf.int64, rows), nothing(tf.int64, room)
         units = nothing(tf.float64), nothing(tf.float64)
         limits = self._monotone.start(room) if self._monotone else None
-        splits = nothing.splits(room, self._search.words)
+        splits = _no_splits(nothing, room, self._search.words)
         tests = nothing(tf.int32, room), splits.left_bins
         of_levels = [of_nodes] * self._depth + [nothing(tf.int64, 2 * room)]
         of_limits = [] if limits is None else [limits] * self._depth + [tf.tile(limits, [1, 2])]
         found = [
             self._histograms.of_root(bins, sums),
             descend(bins, nodes, *tests),
-            *self._sent(splits.parts(), of_nodes, units[1]),
+            *self._sent(splits.parts(), of_nodes),
             *self._arrays([splits.parts()] * self._depth, of_levels, of_limits, *units).values(),
         ]
         if self._depth > 1:
@@ -265,19 +237,22 @@ def _total(of_shards: Sequence[Tensor]) -> Tensor:
     return replicas.total(tf.add_n(of_shards))
 
 
-def _sent(parts: tuple[Tensor, ...], sums: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _no_splits(nothing: Nothing, nodes: int, words: int) -> Splits:
+    kinds = (tf.bool, tf.float32, tf.int32, tf.int32, tf.bool, tf.int64)
+    parts = [nothing(kind, nodes) for kind in kinds]
+    return Splits(*(*parts, nothing(tf.int32, nodes, words)))
+
+
+def _sent(parts: tuple[Tensor, ...], sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Returns where splits send rows: words, which children are smaller, and their sums.
 
     Args:
         parts: of `Splits`.
         sums: int64 `[nodes]`, packed derivatives of the nodes.
-        second: see `Scale`.
     """
     splits = Splits(*parts)
     # By weight: how many rows there are is not known, and it need not be exact.
-    _, left = Scale(second, second).unpack(splits.left_sums)
-    _, whole = Scale(second, second).unpack(sums)
-    small_right = 2.0 * left > whole
+    small_right = 2 * second_units(splits.left_sums) > second_units(sums)
     words = node_words(
         splits.feature,
         tf.maximum(splits.threshold, 0),

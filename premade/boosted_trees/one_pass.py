@@ -17,7 +17,7 @@ from premade.boosted_trees.growing import grower_of
 from premade.boosted_trees.model_fn import TreesModelFn
 from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.peers import Peers
-from premade.boosted_trees.rehearsal import rehearse
+from premade.boosted_trees.rehearsal import Nothing, rehearse
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.subsampling import Subsampling
 from premade.boosted_trees.table import TableMaker
@@ -104,35 +104,34 @@ class OnePass(Way):
         )
         return maker(dataset)
 
-    def _center(self, labels: Sequence[Any], weights: Sequence[Any]) -> Any:
+    def _center(self, labels: Sequence[Any], weights: Sequence[Any], is_new: bool) -> Any:
         """Returns the constants of a forest that has no trees yet, and zeros for another."""
         objective = self._objective
-        if self._known_boundaries() is not None:
+        if not is_new:
             return tf.zeros([2, objective.outputs])
         bias = Bias(objective.look, objective.outputs, objective.quantile, self._peers())
         return bias.found(labels, weights)
 
     def _rehearse(self, rows: int, labels: Any, weights: Any) -> None:
         """Has what grows trees compiled while bins are found and the step is traced."""
-
-        def programs(zero: Any) -> Any:
-            def none(spec: Any) -> Any:
-                return tf.fill([rows, *spec.shape[1:]], tf.cast(zero, spec.dtype))
-
-            derivatives = none(tf.TensorSpec([None], tf.float32))
-            found = [*self._grower.rehearse(rows, zero)]
-            found += sums.packed([(derivatives, derivatives)])[0]
-            if isinstance(self._objective.loss, KnownLoss):
-                logits = (derivatives,) * self._objective.outputs
-                found += self._objective.look(none(labels), logits, none(weights)).g
-            return found
-
         # Replicas are devices, and each would compile for itself. And where there are so many rows
         # that memory is short, nobody sees a second more.
         is_small = rows * len(self._features.all) <= _MOST_REHEARSED
-        if is_small and self._peers().strategy.num_replicas_in_sync == 1:
-            rehearse(self._grower.rehearse_search)
-            rehearse(programs)
+        if not is_small or self._peers().strategy.num_replicas_in_sync > 1:
+            return
+
+        def programs(nothing: Nothing) -> Any:
+            derivatives = nothing(tf.float32, rows)
+            found = [*self._grower.rehearse(rows, nothing)]
+            found += sums.packed([(derivatives, derivatives)])[0]
+            if isinstance(self._objective.loss, KnownLoss):
+                logits = (derivatives,) * self._objective.outputs
+                y, weight = (nothing(x.dtype, rows, *x.shape[1:]) for x in (labels, weights))
+                found += self._objective.look(y, logits, weight).g
+            return found
+
+        rehearse(self._grower.rehearse_search)
+        rehearse(programs)
 
 
 def _threads() -> int:

@@ -12,8 +12,8 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from premade.boosted_trees.forest import LEAF
-from premade.boosted_trees.grower import AT_LEAVES, Grown
+from premade.boosted_trees.forest import LEAF, Forest
+from premade.boosted_trees.grower import Grown
 
 Tensor = Any
 
@@ -34,7 +34,7 @@ class MostLeaves:
 
     def __call__(self, grown: Grown) -> Grown:
         """Returns the tree with these splits."""
-        return without(grown, best_first(grown.tree.gain[0], is_split(grown), self.count))
+        return without(grown, best_first(grown.tree.gain[0], has_split(grown.tree), self.count))
 
 
 @final
@@ -54,16 +54,16 @@ class WorthTheirCost:
     def __call__(self, grown: Grown) -> Grown:
         """Returns the tree with these splits."""
         gain = grown.tree.gain[0] - self.cost
-        pruned = without(grown, worth_their_cost(gain, is_split(grown)))
+        pruned = without(grown, worth_their_cost(gain, has_split(grown.tree)))
         is_left = tf.not_equal(pruned.tree.feature, LEAF)
         left = tf.where(is_left, gain[tf.newaxis], pruned.tree.gain)
         return dataclasses.replace(pruned, tree=dataclasses.replace(pruned.tree, gain=left))
 
 
-def is_split(grown: Grown) -> Tensor:
-    """Returns which nodes have a split, bool `[nodes above the last level]`."""
-    inner = grown.tree.feature.shape[1] // 2
-    return tf.not_equal(grown.tree.feature[0, :inner], LEAF)
+def has_split(tree: Forest) -> Tensor:
+    """Returns which nodes of a tree have a split, bool `[nodes above the last level]`."""
+    inner = tree.feature.shape[1] // 2
+    return tf.not_equal(tree.feature[0, :inner], LEAF)
 
 
 @tf.function(jit_compile=True, autograph=False)
@@ -132,22 +132,24 @@ def without(grown: Grown, kept: Tensor) -> Grown:
         grown: the tree.
         kept: bool `[nodes above the last level]`, which splits stay: none below one that goes.
     """
-    tree = grown.tree
-    value, cover, place = _as_leaves(kept, tree.value[0, :, 0], tree.cover[0])
-    stays = tf.pad(kept, [[0, place.shape[0]]])[tf.newaxis]
+    value, cover, place = _as_leaves(kept, grown.tree.value[0, :, 0], grown.tree.cover[0])
     pruned = dataclasses.replace(
-        tree,
-        **{name: _where(stays, getattr(tree, name), AT_LEAVES[name]) for name in AT_LEAVES},
+        cut(grown.tree, kept),
         value=value[tf.newaxis, :, tf.newaxis],
         cover=cover[tf.newaxis],
-        left_bins=tf.where(stays[:, :, tf.newaxis], tree.left_bins, 0),
     )
     nodes = [tf.gather(place, node) for node in grown.nodes]
     return Grown(pruned, nodes, value[kept.shape[0] :])
 
 
-def _where(stays: Tensor, array: Tensor, at_leaves: Any) -> Tensor:
-    return tf.where(stays, array, tf.constant(at_leaves, array.dtype))
+def cut(tree: Forest, kept: Tensor) -> Forest:
+    """Returns a tree with leaves in the place of some splits; nodes below them stay as they are.
+
+    Args:
+        tree: a forest of one tree.
+        kept: see `without`.
+    """
+    return tree.with_splits(tf.pad(kept, [[0, kept.shape[0] + 1]])[tf.newaxis])
 
 
 @tf.function(jit_compile=True, autograph=False)

@@ -9,6 +9,12 @@ import tensorflow as tf
 
 from premade.boosted_trees.tree_features import TreeFeatures
 
+NO_ROWS = "input_fn gave no rows. Check its file pattern and its filters."
+BAD_WEIGHTS = (
+    "The weights of examples must be finite and not negative. Look at the rows of the "
+    "weight_column."
+)
+
 
 def with_numbers(
     dataset: Any, features: TreeFeatures, others: Callable[[Any, Any], tuple[Any, Any]]

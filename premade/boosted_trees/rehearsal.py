@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 import tensorflow as tf
 
+Tensor = Any
 
-def rehearse(run: Callable[[Any], Any]) -> threading.Thread:
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Nothing:
+    """Makes arrays of zeros, which TensorFlow does not know to be constants.
+
+    What depends on constants alone, it computes, and compiles, apart from everything else.
+
+    Attributes:
+        zero: int64 scalar.
+    """
+
+    zero: Tensor
+
+    def __call__(self, kind: Any, *shape: int) -> Tensor:
+        """Returns an array of a type and a shape."""
+        return tf.fill(shape, tf.cast(self.zero, kind))
+
+
+def rehearse(run: Callable[[Nothing], Any]) -> threading.Thread:
     """Runs operations on another thread, for what they compile, and returns the thread.
 
     What is compiled in a graph is found by all graphs that call the same function with the same
     shapes. (A compiled function that is called outside of any graph leaves nothing to them.)
 
     Args:
-        run: the operations of a graph, from an int64 scalar, which is 0, and which all of them
-            should depend on: what depends on constants alone, TensorFlow computes, and compiles,
-            apart from everything else. What it returns is forgotten.
+        run: the operations of a graph, from what makes their arguments. What it returns is
+            forgotten.
 
     Example:
         >>> double = tf.function(lambda x: 2 * x, jit_compile=True)
-        >>> rehearse(lambda zero: double(tf.fill([3], zero))).join()
+        >>> rehearse(lambda nothing: double(nothing(tf.int64, 3))).join()
     """
-    compiled = tf.function(run, autograph=False)
+    compiled = tf.function(lambda zero: run(Nothing(zero)), autograph=False)
 
     def play() -> None:
         # Whatever it is, whoever does it in earnest will say it.

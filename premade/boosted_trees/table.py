@@ -16,7 +16,7 @@ from estimators.loops import op_errors_named
 from premade.boosted_trees import binning, categories
 from premade.boosted_trees.partition import BLOCK, MISSING_BIN
 from premade.boosted_trees.peers import Peers
-from premade.boosted_trees.reading import with_numbers
+from premade.boosted_trees.reading import BAD_WEIGHTS, NO_ROWS, with_numbers
 from premade.boosted_trees.row_hash import row_hashes
 from premade.boosted_trees.row_store import MemoryRows, RowStore, SpilledRows, zeros
 from premade.boosted_trees.sample import Sample
@@ -50,7 +50,8 @@ class TableMaker:
         cache_dir: see `TreeOptions`.
         validation_fraction: of the rows, which are held out; 0 holds none out.
         keeps_hashes: whether the table has `hashes` of the rows.
-        center: takes labels and weights of all parts; returns what the table has as `center`.
+        center: takes labels and weights of all parts, and whether there is no earlier training;
+            returns what the table has as `center`.
         when_read: told how many rows each part has, as soon as that is known, and of what type and
             shape labels and weights are in a batch.
     """
@@ -64,7 +65,7 @@ class TableMaker:
     cache_dir: str | None = None
     validation_fraction: float = 0.0
     keeps_hashes: bool = False
-    center: Callable[[Sequence[Any], Sequence[Tensor]], Tensor] | None = None
+    center: Callable[[Sequence[Any], Sequence[Tensor], bool], Tensor] | None = None
     when_read: Callable[[int, Any, Any], None] | None = None
 
     def __call__(self, dataset: Any) -> Any:
@@ -87,9 +88,8 @@ class TableMaker:
         columns = self._divided(rows)
         if self.keeps_hashes:
             columns[HASHES] = rows.hashes.view(np.int64)
-        boundaries = self.known_boundaries()
-        if boundaries is None:
-            boundaries = self._boundaries(rows)
+        known = self.known_boundaries()
+        boundaries = self._boundaries(rows) if known is None else known
         self.features.check_boundaries(boundaries)
         bins = self._binned(rows.store, parts, boundaries)
         by_part = {
@@ -102,7 +102,7 @@ class TableMaker:
         }
         of_all = {BOUNDARIES: tf.constant(boundaries)}
         if self.center is not None:
-            of_all[CENTER] = self.center(by_part[LABELS], by_part[WEIGHTS])
+            of_all[CENTER] = self.center(by_part[LABELS], by_part[WEIGHTS], known is None)
         elements = (
             {
                 **{name: tuple(of_parts[i] for i in chosen) for name, of_parts in by_part.items()},
@@ -151,12 +151,9 @@ class TableMaker:
         # Asked by all workers before any of them refuses, so that none is left waiting.
         count, refused = self.peers.gathered(np.array([[rows.count, rows.refused]])).sum(axis=0)
         if not count:
-            raise ValueError("input_fn gave no rows. Check its file pattern and its filters.")
+            raise ValueError(NO_ROWS)
         if refused:
-            raise ValueError(
-                "The weights of examples must be finite and not negative. Look at the rows of "
-                "the weight_column."
-            )
+            raise ValueError(BAD_WEIGHTS)
         return rows
 
     def _boundaries(self, rows: _Rows) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from premade.boosted_trees.binning import MOST_BINS, table_of
 from premade.boosted_trees.categories import MOST_LISTED
-from premade.boosted_trees.forest import LEAF, WORDS, Forest, layout
+from premade.boosted_trees.forest import LEAF, WORDS, Forest, layout, leaves_alone
 from premade.boosted_trees.interchange.trees import (
     Link,
     Tree,
@@ -141,11 +141,7 @@ def _check_size(trees: Sequence[Tree], nodes: int) -> None:
 
 def _without_splits(trees: Sequence[Tree], nodes: int, *, by_category: bool) -> dict[str, Array]:
     """Returns the arrays of a forest, all but features and thresholds filled."""
-    arrays: dict[str, Array] = {
-        name: np.zeros([len(trees), *shape], dtype)
-        for name, (dtype, shape) in layout(nodes, 1, by_category=by_category).items()
-    }
-    arrays["feature"][:] = LEAF
+    arrays = leaves_alone(len(trees), layout(nodes, 1, by_category=by_category))
     for i, tree in enumerate(trees):
         own = len(tree.feature)
         for name in ("missing_left", "left", "gain", "cover"):

@@ -13,7 +13,7 @@ from estimators.loops import op_errors_named
 from premade.boosted_trees import categories
 from premade.boosted_trees.binning import table_of
 from premade.boosted_trees.column_readers import TreeFeature
-from premade.boosted_trees.reading import with_numbers
+from premade.boosted_trees.reading import NO_ROWS, with_numbers
 from premade.boosted_trees.table import BOUNDARIES, LABELS
 from premade.boosted_trees.tree_features import TreeFeatures
 
@@ -64,7 +64,7 @@ class BatchMaker:
         known = self.known_boundaries()
         is_searched = known is None and self._has_numbers
         passed = self.batches if is_searched and not self.in_memory else 0
-        first = self._first(read, passed)
+        first = self._first(read, passed) if known is None or self.in_memory else []
         boundaries = self._boundaries(first) if known is None else known
         self.features.check_boundaries(boundaries)
         if self.in_memory:
@@ -88,7 +88,7 @@ class BatchMaker:
         with op_errors_named():
             found = list(read.take(self.batches + bool(passed)))
         if not found:
-            raise ValueError("input_fn gave no rows. Check its file pattern and its filters.")
+            raise ValueError(NO_ROWS)
         if len(found) <= passed:
             raise ValueError(
                 f"input_fn gave {len(found)} batches, and in the first {passed} "

@@ -22,9 +22,8 @@ def moved(trees: Forest, step: Tensor) -> tuple[Forest, Tensor]:
         trees: of tensors.
         step: float32 `[outputs]`, added to the value.
 
-    >>> from premade.boosted_trees.forest import layout
-    >>> from premade.boosted_trees.layers.growth import blank
-    >>> one = blank(layout(nodes=1, width=1))
+    >>> from premade.boosted_trees.forest import layout, leaves_alone
+    >>> one = Forest(**leaves_alone(1, layout(nodes=1, width=1)))
     >>> trees, is_near = moved(one, tf.constant([0.5]))
     >>> trees.value.numpy().tolist(), bool(is_near)
     ([[[0.5]]], False)

@@ -7,8 +7,9 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from premade.boosted_trees.forest import LEAF, Forest, Layout
+from premade.boosted_trees.forest import Forest
 from premade.boosted_trees.layers.search import LayerSearch, LayerSplits
+from premade.boosted_trees.pruning import cut, has_split, worth_their_cost
 
 Tensor = Any
 
@@ -55,7 +56,7 @@ class LayerGrowth:
         longer = self._with_children(self._with_splits(tree, nodes, splits), nodes, splits)
         if self.is_pruned:
             is_whole = tf.equal(layer + 1, self.depth)
-            arrays = tf.cond(is_whole, lambda: self._pruned(longer).arrays(), longer.arrays)
+            arrays = tf.cond(is_whole, lambda: _pruned(longer).arrays(), longer.arrays)
             longer = Forest(**arrays)
         return longer, tf.reduce_any(splits.is_split)
 
@@ -85,34 +86,13 @@ class LayerGrowth:
             )
         return tree
 
-    def _pruned(self, tree: Forest) -> Forest:
-        """Returns the tree without splits that lose and have no splits below them, again and again.
 
-        A node that is a leaf again has the value that it had before it was split.
-        """
-        for level in reversed(range(self.depth)):
-            nodes = tf.range(2**level - 1, 2 ** (level + 1) - 1)
-            children = tf.stack([tf.gather(tree.feature[0], 2 * nodes + side) for side in (1, 2)])
-            is_last = tf.reduce_all(tf.equal(children, LEAF), axis=0)
-            is_lost = is_last & (tf.gather(tree.gain[0], nodes) < 0.0)
-            at_leaf = {
-                name: tf.gather(tf.zeros_like(getattr(tree, name)[0]), nodes)
-                for name in ("feature", "threshold", "missing_left", "left", "gain", "left_bins")
-            }
-            at_leaf["feature"] += LEAF
-            tree = _changed(tree, nodes, is_lost, **at_leaf)
-        return tree
+def _pruned(tree: Forest) -> Forest:
+    """Returns the tree without splits that lose and have no splits below them, again and again.
 
-
-def blank(layout: Layout) -> Forest:
-    """Returns a tree that is a leaf of the value 0, as tensors.
-
-    >>> from premade.boosted_trees.forest import layout
-    >>> blank(layout(nodes=3, width=1)).feature.numpy().tolist()
-    [[-1, -1, -1]]
+    A node that is a leaf again has the value that it had before it was split.
     """
-    arrays = {name: tf.zeros([1, *shape], kind) for name, (kind, shape) in layout.items()}
-    return Forest(**{**arrays, "feature": arrays["feature"] + LEAF})
+    return cut(tree, worth_their_cost(tree.gain[0], has_split(tree)))
 
 
 def _cover(sums: Tensor) -> Tensor:

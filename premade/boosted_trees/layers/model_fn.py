@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from estimators import EstimatorSpec, ModeKeys
 from premade.boosted_trees.derivatives import Looked
-from premade.boosted_trees.forest import Forest, Layout, joined
+from premade.boosted_trees.forest import Forest, Layout, joined, leaves_alone
 from premade.boosted_trees.layers import centering
 from premade.boosted_trees.layers.batches import FEATURES, NUMBERS
 from premade.boosted_trees.layers.enough import EnoughLayersHook
-from premade.boosted_trees.layers.growth import LayerGrowth, blank
+from premade.boosted_trees.layers.growth import LayerGrowth
 from premade.boosted_trees.layers.state import (
     BIAS_SUMS,
     CENTERED,
@@ -27,6 +27,7 @@ from premade.boosted_trees.layers.state import (
 )
 from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.predicting import ForestVariables, Predictor
+from premade.boosted_trees.reading import BAD_WEIGHTS
 from premade.boosted_trees.table import BOUNDARIES, LABELS
 
 Tensor = Any
@@ -91,13 +92,7 @@ class LayersModelFn:
     def _targets(self, batch: Mapping[str, Any]) -> tuple[Any, Tensor]:
         labels, weights = self.objective.targets(batch[FEATURES], batch[LABELS])
         is_good = tf.reduce_all(tf.math.is_finite(weights) & (weights >= 0.0))
-        check = tf.debugging.Assert(
-            is_good,
-            [
-                "The weights of examples must be finite and not negative. Look at the rows of the "
-                "weight_column."
-            ],
-        )
+        check = tf.debugging.Assert(is_good, [BAD_WEIGHTS])
         with tf.control_dependencies([check]):
             return labels, tf.identity(weights)
 
@@ -174,7 +169,7 @@ class _UnderWay:
         cls, saved: ForestVariables, state: LayersState, boundaries: Tensor, layout: Layout
     ) -> Self:
         trees, layers = saved.read(), state.layers.read_value()
-        new = blank(layout)
+        new = Forest(**leaves_alone(1, layout))
         arrays = tf.cond(
             tf.equal(layers, NO_TREE), lambda: joined(trees, new).arrays(), trees.arrays
         )

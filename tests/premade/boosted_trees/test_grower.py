@@ -78,7 +78,7 @@ def traces(grower):
 def test_what_was_rehearsed_is_not_traced_again(depth):
     grower, before = LevelGrower(3, depth, RATE, WORTH), descend.experimental_get_tracing_count()
     rehearse(grower.rehearse_search).join()
-    rehearse(lambda zero: grower.rehearse(BLOCK, zero)).join()
+    rehearse(lambda nothing: grower.rehearse(BLOCK, nothing)).join()
     rehearsed = traces(grower)
     assert rehearsed[-1] <= before + 1
     assert sum(rehearsed[:-1]) == (4 if depth == 1 else 6)

@@ -226,6 +226,23 @@ def test_the_batches_in_which_bins_are_found_are_passed_over(config):
     assert max(predicted(trees)) > 50.0
 
 
+def test_no_batch_is_read_for_bins_that_are_known(config):
+    taken = []
+
+    def batches():
+        for i in range(200):
+            taken.append(i)
+            yield ALL, np.float32(NUMBERS)
+
+    spec = tf.nest.map_structure(tf.type_spec_from_value, (ALL, np.float32(NUMBERS)))
+    data = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    trees = regressor(config, numeric(), n_batches_per_layer=50).train(lambda: data, steps=50)
+    assert len(taken) >= 150
+    taken.clear()
+    trees.train(lambda: data, steps=1)
+    assert len(taken) < 50
+
+
 def test_batches_that_are_not_enough_for_a_layer_are_refused(config):
     rows_once = tf.data.Dataset.from_tensors((ALL, np.float32(NUMBERS)))
     with pytest.raises(ValueError, match="gave 1 batches, and in the first 1 .* bins of numbers"):
