@@ -9,6 +9,7 @@ import tensorflow as tf
 import feature_columns as fc
 from estimators import RunConfig, WarmStartSettings
 from premade import BoostedTreesClassifier, LinearClassifier
+from premade.boosted_trees import export_xgboost, import_xgboost
 
 ROWS = 500
 
@@ -83,6 +84,28 @@ def test_layers_go_on_behind_trees_of_layers(tmp_path):
     assert later.forest().trees == 4
     np.testing.assert_array_equal(later.forest().part(0, 2).value, first.forest().value)
     assert later.evaluate(rows())["loss"] < first.evaluate(rows())["loss"]
+
+
+def test_goes_on_with_its_own_trees_whatever_became_of_the_earlier_ones(tmp_path):
+    first = trees_in(tmp_path / "first").train(rows())
+    begun = first.forest()
+    trees_in(tmp_path / "later", warm_start_from=first.model_dir).train(rows(), steps=1)
+    trees_in(tmp_path / "first", n_trees=6).train(rows(seed=1))
+    later = trees_in(tmp_path / "later", warm_start_from=first.model_dir).train(rows())
+    assert later.forest().trees == 6
+    np.testing.assert_array_equal(later.forest().part(0, 3).value, begun.value)
+
+
+def test_begins_with_the_trees_of_another_system(tmp_path):
+    trained = trees_in(tmp_path / "trained").train(rows())
+    export_xgboost(trained, tmp_path / "model.json")
+    brought = trees_in(tmp_path / "brought")
+    import_xgboost(brought, tmp_path / "model.json")
+    later = trees_in(tmp_path / "later", warm_start_from=brought.model_dir).train(rows())
+    assert later.forest().trees == 6
+    values = (each.forest().part(0, 3).value for each in (later, trained))
+    np.testing.assert_allclose(*values, rtol=1e-5)
+    assert later.evaluate(rows())["loss"] < trained.evaluate(rows())["loss"]
 
 
 @pytest.mark.parametrize(
