@@ -13,7 +13,7 @@ from premade.boosted_trees.category_splits import CategorySearch, without_missin
 from premade.boosted_trees.forest import AT_LEAVES, Forest
 from premade.boosted_trees.histograms import BINS, Histograms
 from premade.boosted_trees.monotone import Monotone
-from premade.boosted_trees.partition import descend, node_words
+from premade.boosted_trees.partition import Shard, descend, node_words
 from premade.boosted_trees.rehearsal import Nothing
 from premade.boosted_trees.splits import Regularization, Search, Splits
 from premade.boosted_trees.sums import Scale, second_units
@@ -97,20 +97,16 @@ class LevelGrower:
         """Nodes of a tree, whether it uses them or not."""
         return 2 ** (self._depth + 1) - 1
 
-    def grow(
-        self, shards: Sequence[Tensor], sums: Sequence[Tensor], allowed: Tensor, scale: Scale
-    ) -> Grown:
+    def grow(self, shards: Sequence[Shard], allowed: Tensor, scale: Scale) -> Grown:
         """Returns a tree.
 
         Args:
-            shards: bins of the rows, uint8 `[features, rows]` each.
-            sums: packed derivatives of the rows, int64 `[rows]` each.
+            shards: the rows.
             allowed: bool `[features]`, which features may split.
             scale: unit of the packed derivatives.
         """
-        nodes = [tf.zeros_like(x, tf.int32) for x in sums]
-        roots = [self._histograms.of_root(*each) for each in zip(shards, sums, strict=True)]
-        histogram = self._padded(_total(roots))
+        nodes = [tf.zeros_like(shard.sums, tf.int32) for shard in shards]
+        histogram = self._padded(_total([self._histograms.of_root(shard) for shard in shards]))
         # Every row has one bin of the first feature.
         of_nodes = tf.reduce_sum(histogram[0], axis=0)
         levels = []
@@ -126,7 +122,7 @@ class LevelGrower:
                 break
             moved = [
                 self._histograms.of_small_children(*each, *tests)
-                for each in zip(shards, nodes, sums, strict=True)
+                for each in zip(shards, nodes, strict=True)
             ]
             nodes = [node for node, _ in moved]
             small = _total([of_shard for _, of_shard in moved])
@@ -134,7 +130,10 @@ class LevelGrower:
             of_nodes = of_children[: self._most_nodes]
             if limits is not None:
                 limits = limits[:, : self._most_nodes]
-        nodes = [descend(bins, node, *tests) for bins, node in zip(shards, nodes, strict=True)]
+        nodes = [
+            descend(shard.bins, node, shard.blocks, *tests)
+            for shard, node in zip(shards, nodes, strict=True)
+        ]
         levels.append(_Level(None, of_children, limits))
         arrays = self._arrays(*_by_level(levels), scale.first, scale.second)
         grown = Grown(Forest(**arrays), nodes, arrays["value"][0, 2**self._depth - 1 :, 0])
@@ -163,8 +162,8 @@ class LevelGrower:
             nothing: makes their arguments.
         """
         features, room = self._histograms.features, self._most_nodes
-        bins, nodes = nothing(tf.uint8, features, rows), nothing(tf.int32, rows)
-        sums, of_nodes = nothing(tf.int64, rows), nothing(tf.int64, room)
+        shard = Shard(nothing(tf.uint8, features, rows), nothing(tf.int64, rows), nothing(tf.int32))
+        nodes, of_nodes = nothing(tf.int32, rows), nothing(tf.int64, room)
         units = nothing(tf.float64), nothing(tf.float64)
         limits = self._monotone.start(room) if self._monotone else None
         splits = _no_splits(nothing, room, self._search.words)
@@ -172,13 +171,13 @@ class LevelGrower:
         of_levels = [of_nodes] * self._depth + [nothing(tf.int64, 2 * room)]
         of_limits = [] if limits is None else [limits] * self._depth + [tf.tile(limits, [1, 2])]
         found = [
-            self._histograms.of_root(bins, sums),
-            descend(bins, nodes, *tests),
+            self._histograms.of_root(shard),
+            descend(shard.bins, nodes, shard.blocks, *tests),
             *self._sent(splits.parts(), of_nodes),
             *self._arrays([splits.parts()] * self._depth, of_levels, of_limits, *units).values(),
         ]
         if self._depth > 1:
-            found += self._histograms.of_small_children(bins, nodes, sums, *tests)
+            found += self._histograms.of_small_children(shard, nodes, *tests)
             histogram = nothing(tf.int64, features, BINS, room)
             small = nothing(tf.int64, features, BINS, self._histograms.slots)
             found += [self._children(histogram, small, *[splits.is_split] * 2)]

@@ -9,9 +9,11 @@ from premade.boosted_trees.category_splits import CategoryRules, CategorySearch
 from premade.boosted_trees.grower import Grown, LevelGrower
 from premade.boosted_trees.monotone import Monotone
 from premade.boosted_trees.objective import Objective
+from premade.boosted_trees.options import TreeOptions
 from premade.boosted_trees.pruning import MostLeaves, WorthTheirCost
 from premade.boosted_trees.settings import POST_PRUNING, Settings
 from premade.boosted_trees.splits import Regularization, Search
+from premade.boosted_trees.subsampling import OneSide, Subsampling
 from premade.boosted_trees.tree_features import TreeFeatures
 
 
@@ -45,6 +47,19 @@ def grower_of(features: TreeFeatures, settings: Settings, objective: Objective) 
         monotone,
         _prunings(settings),
     )
+
+
+def subsampling_of(options: TreeOptions, seed: int) -> Subsampling:
+    """Returns what draws the rows and the features of each tree.
+
+    Args:
+        options: what share of them.
+        seed: of the draws.
+    """
+    one_side = None
+    if options.goss_top_fraction is not None:
+        one_side = OneSide(options.goss_top_fraction, options.goss_other_fraction)
+    return Subsampling(options.row_fraction, options.column_fraction, one_side, seed)
 
 
 def _prunings(settings: Settings) -> list[Callable[[Grown], Grown]]:

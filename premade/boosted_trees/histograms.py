@@ -17,7 +17,7 @@ from typing import Any, final
 import tensorflow as tf
 
 from premade.boosted_trees.binning import MOST_BINS
-from premade.boosted_trees.partition import BLOCK, moved, put
+from premade.boosted_trees.partition import BLOCK, Shard, for_each_block, moved, put
 
 Tensor = Any
 
@@ -40,24 +40,18 @@ class Histograms:
         self._of_root = tf.function(self._root, jit_compile=True, autograph=False)
         self._of_small = tf.function(self._small, jit_compile=True, autograph=False)
 
-    def of_root(self, bins: Tensor, sums: Tensor) -> Tensor:
-        """Returns those of all rows, int64 `[features, BINS, 1]`, packed.
-
-        Args:
-            bins: uint8 `[features, rows]`.
-            sums: int64 `[rows]`, packed.
-        """
-        return self._of_root(bins, sums)
+    def of_root(self, shard: Shard) -> Tensor:
+        """Returns those of all rows, int64 `[features, BINS, 1]`, packed."""
+        return self._of_root(shard.bins, shard.sums, shard.blocks)
 
     def of_small_children(
-        self, bins: Tensor, node: Tensor, sums: Tensor, words: Tensor, left_bins: Tensor
+        self, shard: Shard, node: Tensor, words: Tensor, left_bins: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Sends rows to the children of their nodes, and adds up those of the smaller ones.
 
         Args:
-            bins: uint8 `[features, rows]`.
+            shard: the rows.
             node: int32 `[rows]`, counted from 0 in each level.
-            sums: int64 `[rows]`, packed.
             words: see `node_words`.
             left_bins: see `descend`.
 
@@ -65,63 +59,79 @@ class Histograms:
             int32 `[rows]`, the child of each row; and int64 `[features, BINS, slots]`, packed, by
             the node that the rows come from.
         """
-        return self._of_small(bins, node, sums, words, left_bins)
+        return self._of_small(shard.bins, shard.sums, shard.blocks, node, words, left_bins)
 
-    def _root(self, bins: Tensor, sums: Tensor) -> Tensor:
-        def block(i: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
-            sums_of_rows = tf.slice(sums, [i * BLOCK], [BLOCK])
+    def _root(self, bins: Tensor, sums: Tensor, blocks: Tensor) -> Tensor:
+        def block(start: Tensor, so_far: Tensor) -> tuple[Tensor]:
+            sums_of_rows = tf.slice(sums, [start], [BLOCK])
 
             def add(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
-                row = tf.reshape(tf.slice(bins, [feature, i * BLOCK], [1, BLOCK]), [BLOCK])
+                row = tf.reshape(tf.slice(bins, [feature, start], [1, BLOCK]), [BLOCK])
                 where = feature * BINS + tf.cast(row, tf.int32)
                 return feature + 1, _added(so_far, where, sums_of_rows)
 
-            return i + 1, self._for_each_feature(add, so_far)
+            return (_for_each(self.features, add, so_far),)
 
         zeros = tf.zeros([self.features * BINS], tf.int64)
-        _, found = tf.while_loop(lambda i, _: i < bins.shape[1] // BLOCK, block, (0, zeros))
+        (found,) = for_each_block(blocks, block, (zeros,))
         return tf.reshape(found, [self.features, BINS, 1])
 
     def _small(
-        self, bins: Tensor, node: Tensor, sums: Tensor, words: Tensor, left_bins: Tensor
+        self,
+        bins: Tensor,
+        sums: Tensor,
+        blocks: Tensor,
+        node: Tensor,
+        words: Tensor,
+        left_bins: Tensor,
     ) -> Any:
         size = BINS * self.slots
-        rows = moved(bins, node, words, left_bins)
+        rows = moved(bins, node, blocks, words, left_bins)
 
         def block(i: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
             at = tf.slice(rows.small, [i * BLOCK], [BLOCK])
             is_there = i * BLOCK + tf.range(BLOCK) < rows.count
             slot, added = tf.gather(node, at), tf.where(is_there, tf.gather(sums, at), 0)
-            bins_of_rows = self._gathered(bins, at)
+            none = tf.zeros([self.features * BLOCK], tf.uint8)
+            bins_of_rows = gathered(bins, at, none, BLOCK, 0)
 
             def add(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
                 bin_of_row = tf.cast(tf.slice(bins_of_rows, [feature * BLOCK], [BLOCK]), tf.int32)
                 where = feature * size + bin_of_row * self.slots + slot
                 return feature + 1, _added(so_far, where, added)
 
-            return i + 1, self._for_each_feature(add, so_far)
+            return i + 1, _for_each(self.features, add, so_far)
 
         zeros = tf.zeros([self.features * size], tf.int64)
         _, found = tf.while_loop(lambda i, _: i * BLOCK < rows.count, block, (0, zeros))
         return rows.child, tf.reshape(found, [self.features, BINS, self.slots])
 
-    def _gathered(self, bins: Tensor, at: Tensor) -> Tensor:
-        """Returns the bins of a block of rows, uint8 `[features * BLOCK]`.
 
-        In a loop that puts them into another tensor: XLA divides any other gather from so large a
-        tensor among the threads, block by block, though these have other shards to work on.
-        """
-        flat, rows = tf.reshape(bins, [-1]), bins.shape[1]
+def gathered(bins: Tensor, at: Tensor, into: Tensor, width: int, start: Tensor) -> Tensor:
+    """Returns what is in `into`, with the bins of some rows in it.
 
-        def gather(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
-            of_feature = tf.gather(flat, feature * rows + at)
-            return feature + 1, put(so_far, of_feature, feature * BLOCK)
+    In a loop that puts them into another tensor: XLA divides any other gather from so large a
+    tensor among the threads, block by block, though these have other shards to work on.
 
-        return self._for_each_feature(gather, tf.zeros([self.features * BLOCK], tf.uint8))
+    Args:
+        bins: uint8 `[features, rows]`.
+        at: int32 `[BLOCK]`, the rows.
+        into: uint8 `[features * width]`.
+        width: of what there is for each feature.
+        start: where the bins of the rows begin there.
+    """
+    flat, (features, rows) = tf.reshape(bins, [-1]), bins.shape
 
-    def _for_each_feature(self, add: Any, so_far: Tensor) -> Tensor:
-        _, so_far = tf.while_loop(lambda feature, _: feature < self.features, add, (0, so_far))
-        return so_far
+    def gather(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
+        of_feature = tf.gather(flat, feature * rows + at)
+        return feature + 1, put(so_far, of_feature, feature * width + start)
+
+    return _for_each(features, gather, into)
+
+
+def _for_each(features: int, add: Any, so_far: Tensor) -> Tensor:
+    _, so_far = tf.while_loop(lambda feature, _: feature < features, add, (0, so_far))
+    return so_far
 
 
 def _added(so_far: Tensor, where: Tensor, values: Tensor) -> Tensor:

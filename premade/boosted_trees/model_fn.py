@@ -14,15 +14,26 @@ from premade import replicas
 from premade.boosted_trees import leaf_quantiles, sums, walk
 from premade.boosted_trees.bias import bias_trees, column
 from premade.boosted_trees.derivatives import Looked
+from premade.boosted_trees.drawn import Rows
 from premade.boosted_trees.explaining import Explainer
 from premade.boosted_trees.forest import Forest, joined, layout
 from premade.boosted_trees.grower import Grown, LevelGrower
 from premade.boosted_trees.objective import Objective
+from premade.boosted_trees.partition import Shard
 from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.predicting import SCOPE, ForestVariables, Predictor
 from premade.boosted_trees.stopping import Best, EarlyStoppingHook, EnoughTreesHook
-from premade.boosted_trees.subsampling import Subsampling
-from premade.boosted_trees.table import BINS, BOUNDARIES, CENTER, HASHES, HELD_OUT, LABELS, WEIGHTS
+from premade.boosted_trees.subsampling import Derivatives, Subsampling
+from premade.boosted_trees.table import (
+    BINS,
+    BOUNDARIES,
+    CENTER,
+    HASHES,
+    HELD_OUT,
+    LABELS,
+    ROOM,
+    WEIGHTS,
+)
 from premade.boosted_trees.tree_features import TreeFeatures
 
 Tensor = Any
@@ -110,8 +121,8 @@ class TreesModelFn:
             for k in range(self._outputs)
         ]
         after = [
-            tuple(_added(old, x.values, x.nodes[i]) for old, x in zip(before, grown, strict=True))
-            for i, before in enumerate(logits)
+            tuple(self._after(old, x, i, bins) for old, x in zip(before, grown, strict=True))
+            for i, (before, bins) in enumerate(zip(logits, table[BINS], strict=True))
         ]
         held_out = None if best is None else self._held_out_loss(table, after)
 
@@ -129,6 +140,28 @@ class TreesModelFn:
             train_op=train_op,
             training_hooks=self._hooks(),
         )
+
+    def _seen(
+        self, table: Mapping[str, Any], derivatives: Sequence[Derivatives], tree: Tensor
+    ) -> list[Rows]:
+        """Returns the rows that a tree sees, of each shard."""
+        whole = [
+            Rows.all(bins, *shard) for bins, shard in zip(table[BINS], derivatives, strict=True)
+        ]
+        if not self._subsampling.draws_rows:
+            return whole
+        factors = self._subsampling.factors(table[HASHES], derivatives, tree)
+        return [
+            rows.drawn(of_rows, room.shape[0])
+            for rows, of_rows, room in zip(whole, factors, table[ROOM], strict=True)
+        ]
+
+    def _after(self, before: Tensor, grown: Grown, i: int, bins: Tensor) -> Tensor:
+        """Returns the logits of the rows of shard i with those of a tree, float32 `[rows]`."""
+        if self._subsampling.draws_rows:
+            # Where its nodes are known is where it was grown: on some of them.
+            return before + walk.logits_of_bins(grown.tree, bins, width=1)[0]
+        return _added(before, grown.values, grown.nodes[i])
 
     def _hooks(self) -> list[Hook]:
         hooks = [
@@ -167,19 +200,17 @@ class TreesModelFn:
         tree: Tensor,
     ) -> Grown:
         """Returns a tree that adds to one of the logits."""
-        derivatives = [(x.g[output], x.h[output]) for x in looked]
-        if HASHES in table:
-            kept = [self._subsampling.kept(hashes, tree) for hashes in table[HASHES]]
-            derivatives = [
-                (g * is_in, h * is_in) for (g, h), is_in in zip(derivatives, kept, strict=True)
-            ]
-        packed, scale = sums.packed(derivatives)
+        seen = self._seen(table, [(x.g[output], x.h[output]) for x in looked], tree)
+        packed, scale = sums.packed([(rows.g, rows.h) for rows in seen])
+        shards = [
+            Shard(rows.bins, units, rows.blocks) for rows, units in zip(seen, packed, strict=True)
+        ]
         allowed = self._subsampling.features(len(self._features.all), tree)
-        grown = self._grower.grow(table[BINS], packed, allowed, scale)
+        grown = self._grower.grow(shards, allowed, scale)
         if self._quantile is not None:
             left = [
-                column(labels, output) - of_shard[output]
-                for labels, of_shard in zip(table[LABELS], logits, strict=True)
+                rows.of(column(labels, output) - of_shard[output])
+                for rows, labels, of_shard in zip(seen, table[LABELS], logits, strict=True)
             ]
             rate = self._grower.learning_rate
             grown = leaf_quantiles.renewed(grown, left, packed, self._quantile, rate)

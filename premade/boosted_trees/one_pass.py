@@ -13,13 +13,12 @@ from premade.boosted_trees import sums
 from premade.boosted_trees.bias import Bias
 from premade.boosted_trees.derivatives import KnownLoss
 from premade.boosted_trees.explaining import Explainer
-from premade.boosted_trees.growing import grower_of
+from premade.boosted_trees.growing import grower_of, subsampling_of
 from premade.boosted_trees.model_fn import TreesModelFn
 from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.rehearsal import Nothing, rehearse
 from premade.boosted_trees.settings import Settings
-from premade.boosted_trees.subsampling import Subsampling
 from premade.boosted_trees.table import TableMaker
 from premade.boosted_trees.tree_features import TreeFeatures
 from premade.boosted_trees.way import Way
@@ -53,10 +52,10 @@ class OnePass(Way):
         self._features = features
         self._objective = objective
         self._settings = settings
-        self._seed = seed
         self._peers = peers
         self._known_boundaries = known_boundaries
         self._grower = grower_of(features, settings, objective)
+        self._subsampling = subsampling_of(settings.options, seed)
 
     @property
     def nodes(self) -> int:
@@ -81,7 +80,7 @@ class OnePass(Way):
             self._settings.n_trees,
             self._peers,
             patience=options.early_stopping_trees,
-            subsampling=Subsampling(options.row_fraction, options.column_fraction, self._seed),
+            subsampling=self._subsampling,
             explainer=explainer,
         )
 
@@ -97,7 +96,7 @@ class OnePass(Way):
             peers=self._peers(),
             max_bins=options.max_bins,
             cache_dir=options.cache_dir,
-            keeps_hashes=options.row_fraction < 1.0,
+            most_drawn=self._subsampling.most_rows if self._subsampling.draws_rows else None,
             validation_fraction=options.validation_fraction if is_held_out else 0.0,
             center=self._center if self._settings.center_bias else None,
             when_read=self._rehearse,
@@ -112,7 +111,7 @@ class OnePass(Way):
         bias = Bias(objective.look, objective.outputs, objective.quantile, self._peers())
         return bias.found(labels, weights)
 
-    def _rehearse(self, rows: int, labels: Any, weights: Any) -> None:
+    def _rehearse(self, rows: int, room: int, labels: Any, weights: Any) -> None:
         """Has what grows trees compiled while bins are found and the step is traced."""
         # Replicas are devices, and each would compile for itself. And where there are so many rows
         # that memory is short, nobody sees a second more.
@@ -121,11 +120,11 @@ class OnePass(Way):
             return
 
         def programs(nothing: Nothing) -> Any:
-            derivatives = nothing(tf.float32, rows)
-            found = [*self._grower.rehearse(rows, nothing)]
+            derivatives = nothing(tf.float32, room)
+            found = [*self._grower.rehearse(room, nothing)]
             found += sums.packed([(derivatives, derivatives)])[0]
             if isinstance(self._objective.loss, KnownLoss):
-                logits = (derivatives,) * self._objective.outputs
+                logits = (nothing(tf.float32, rows),) * self._objective.outputs
                 y, weight = (nothing(x.dtype, rows, *x.shape[1:]) for x in (labels, weights))
                 found += self._objective.look(y, logits, weight).g
             return found

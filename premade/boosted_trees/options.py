@@ -40,8 +40,12 @@ class TreeOptions:
             rises, -1 if they must not rise. Missing values are on no side of others.
         max_leaves: of a tree at the most, 2 or more: of all its leaves, the one whose split gains
             most is split next, within `max_depth`. None for as many as `max_depth` has room for.
-        row_fraction: of the rows, drawn anew for each tree, which then sees no others. Rows of
-            equal features are drawn together.
+        row_fraction: of the rows, drawn anew for each tree, which then sees no others, and grows
+            faster. Rows of equal features are drawn together.
+        goss_top_fraction: of the rows, those with the greatest gradients, which each tree sees; of
+            the others it sees few, which count for more ("gradient-based one-side sampling").
+            Faster than all rows, and often nearly as good, where rows are many. None does without.
+        goss_other_fraction: of all rows, so many of the others are drawn anew for each tree.
         column_fraction: of the features, drawn anew for each tree, which splits by no others.
 
     Raises:
@@ -62,6 +66,8 @@ class TreeOptions:
     monotone: Mapping[str, int] = dataclasses.field(default_factory=dict)
     max_leaves: int | None = None
     row_fraction: float = 1.0
+    goss_top_fraction: float | None = None
+    goss_other_fraction: float = 0.1
     column_fraction: float = 1.0
 
     def __post_init__(self) -> None:
@@ -104,3 +110,18 @@ class TreeOptions:
                     f"{name} must be more than 0 and at most 1, got {getattr(self, name)}. 1 takes "
                     "all."
                 )
+        if self.goss_top_fraction is not None:
+            self._check_goss(self.goss_top_fraction)
+
+    def _check_goss(self, top: float) -> None:
+        if not (0.0 < top < 1.0 and 0.0 < self.goss_other_fraction <= 1.0 - top):
+            raise ValueError(
+                "goss_top_fraction must be more than 0 and less than 1, and goss_other_fraction "
+                f"more than 0 and what is left of 1 at most; got {top} and "
+                f"{self.goss_other_fraction}. 0.2 and 0.1 are usual."
+            )
+        if self.row_fraction < 1.0:
+            raise ValueError(
+                f"row_fraction ({self.row_fraction}) and goss_top_fraction ({top}) both say which "
+                "rows a tree sees. Leave one of them out."
+            )

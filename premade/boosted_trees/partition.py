@@ -47,12 +47,13 @@ def node_words(
 
 
 @tf.function(jit_compile=True, autograph=False)
-def descend(bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor) -> Tensor:
+def descend(bins: Tensor, node: Tensor, blocks: Tensor, words: Tensor, left_bins: Tensor) -> Tensor:
     """Sends rows to the children of their nodes.
 
     Args:
-        bins: uint8 `[features, rows]`.
+        bins: see `Shard`.
         node: int32 `[rows]`, counted from 0 in each level.
+        blocks: see `Shard`.
         words: see `node_words`.
         left_bins: int32 `[nodes, words]`, see `Splits`; if there are words, they say it all.
 
@@ -64,8 +65,24 @@ def descend(bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor) -> Ten
         of_block, _ = _moved(bins, node, words, left_bins, start)
         return (put(child, of_block, start),)
 
-    (child,) = _for_each_block(node.shape[0], block, (tf.zeros_like(node),))
+    (child,) = for_each_block(blocks, block, (tf.zeros_like(node),))
     return child
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shard:
+    """Rows that one thread works on.
+
+    Attributes:
+        bins: uint8 `[features, rows]`, of whole blocks.
+        sums: int64 `[rows]`, packed derivatives.
+        blocks: int32 scalar, how many of them there are rows in; what is behind means nothing.
+    """
+
+    bins: Tensor
+    sums: Tensor
+    blocks: Tensor
 
 
 @final
@@ -85,45 +102,60 @@ class Moved:
     count: Tensor
 
 
-def moved(bins: Tensor, node: Tensor, words: Tensor, left_bins: Tensor) -> Moved:
+def moved(bins: Tensor, node: Tensor, blocks: Tensor, words: Tensor, left_bins: Tensor) -> Moved:
     """Does what `descend` does, and brings the rows of the smaller children together.
 
     Called inside of a compiled function. In three loops over the blocks, not in one: where the body
     of a loop has more than eight operations, XLA runs those that do not need each other on several
     threads, and waking a thread takes longer than what it does for a block.
     """
-    rows = node.shape[0]
 
     def flag(start: Tensor, child: Tensor, is_small: Tensor) -> tuple[Tensor, Tensor]:
         of_block, is_small_of_block = _moved(bins, node, words, left_bins, start)
         return put(child, of_block, start), put(is_small, is_small_of_block, start)
 
+    flags = tf.zeros_like(node, tf.bool)
+    child, is_small = for_each_block(blocks, flag, (tf.zeros_like(node), flags))
+    return Moved(child, *rows_with(is_small, blocks))
+
+
+def rows_with(flags: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
+    """Brings the rows that have a flag together.
+
+    Args:
+        flags: bool `[rows]`.
+        blocks: int32 scalar, those of the rows that are looked at.
+
+    Returns:
+        int32 `[rows + BLOCK]`, the rows, ascending, and behind the last what means nothing; and
+        int32 scalar, how many there are.
+    """
+
     def count(start: Tensor, counted: Tensor) -> tuple[Tensor]:
-        return (put(counted, _counted(tf.slice(is_small, [start], [BLOCK])), start),)
+        return (put(counted, _counted(tf.slice(flags, [start], [BLOCK])), start),)
 
-    def gather(start: Tensor, small: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    def gather(start: Tensor, found: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         counted_of_block = tf.slice(counted, [start], [BLOCK])
-        flags = tf.slice(is_small, [start], [BLOCK])
-        place = counted_of_block - tf.cast(flags, tf.int32)
+        is_in = tf.slice(flags, [start], [BLOCK])
+        place = counted_of_block - tf.cast(is_in, tf.int32)
         # Each row adds itself, or nothing, at its place among those that are in.
-        row = tf.where(flags, start + tf.range(BLOCK), 0)
+        row = tf.where(is_in, start + tf.range(BLOCK), 0)
         part = tf.tensor_scatter_nd_add(tf.zeros([BLOCK], tf.int32), place[:, tf.newaxis], row)
-        return put(small, part, before), before + counted_of_block[-1]
+        return put(found, part, before), before + counted_of_block[-1]
 
-    flags = tf.zeros([rows], tf.bool)
-    child, is_small = _for_each_block(rows, flag, (tf.zeros_like(node), flags))
-    (counted,) = _for_each_block(rows, count, (tf.zeros_like(node),))
-    small = tf.zeros([rows + BLOCK], tf.int32)
-    return Moved(child, *_for_each_block(rows, gather, (small, tf.constant(0))))
+    (counted,) = for_each_block(blocks, count, (tf.zeros_like(flags, tf.int32),))
+    none = tf.zeros([flags.shape[0] + BLOCK], tf.int32)
+    found, total = for_each_block(blocks, gather, (none, tf.constant(0)))
+    return found, total
 
 
-def _for_each_block(rows: int, body: Any, start: tuple[Tensor, ...]) -> Any:
+def for_each_block(blocks: Tensor, body: Any, start: tuple[Tensor, ...]) -> Any:
     """Returns what the last of `body(first row, *state) -> state` returned."""
 
     def step(i: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         return i + 1, *body(i * BLOCK, *state)
 
-    _, *state = tf.while_loop(lambda i, *_: i < rows // BLOCK, step, (0, *start))
+    _, *state = tf.while_loop(lambda i, *_: i < blocks, step, (0, *start))
     return state
 
 

@@ -26,7 +26,7 @@ Tensor = Any
 Array = np.ndarray[Any, Any]
 
 BINS, LABELS, WEIGHTS, BOUNDARIES = "bins", "labels", "weights", "boundaries"
-HELD_OUT, HASHES, CENTER = "held_out", "hashes", "center"
+HELD_OUT, HASHES, ROOM, CENTER = "held_out", "hashes", "room", "center"
 
 _SAMPLE = 200_000
 _MOST_NUMBERS = 2**31 - 1
@@ -49,11 +49,12 @@ class TableMaker:
         max_bins: bins of a feature at the most, without that of missing values.
         cache_dir: see `TreeOptions`.
         validation_fraction: of the rows, which are held out; 0 holds none out.
-        keeps_hashes: whether the table has `hashes` of the rows.
+        most_drawn: where trees do not see all rows, takes the hashes of the rows of a part, and how
+            many rows there are of all workers; returns how many of the part they see at the most.
         center: takes labels and weights of all parts, and whether there is no earlier training;
             returns what the table has as `center`.
-        when_read: told how many rows each part has, as soon as that is known, and of what type and
-            shape labels and weights are in a batch.
+        when_read: told how many rows each part has, as soon as that is known, how many of them
+            trees see, and of what type and shape labels and weights are in a batch.
     """
 
     features: TreeFeatures
@@ -64,9 +65,9 @@ class TableMaker:
     max_bins: int = binning.MOST_BINS
     cache_dir: str | None = None
     validation_fraction: float = 0.0
-    keeps_hashes: bool = False
+    most_drawn: Callable[[Array, int], int] | None = None
     center: Callable[[Sequence[Any], Sequence[Tensor], bool], Tensor] | None = None
-    when_read: Callable[[int, Any, Any], None] | None = None
+    when_read: Callable[[int, int, Any, Any], None] | None = None
 
     def __call__(self, dataset: Any) -> Any:
         """Returns the table as an endless dataset, an element for each replica of this process.
@@ -75,7 +76,8 @@ class TableMaker:
         and `weights`, for each shard what `targets` gives, of `[rows, ...]`, with the weight 0 and
         the labels of the last row where rows only fill the last block; and `boundaries`, float32
         `[features, boundaries]`. Where rows are held out, `held_out` has their weights, and
-        `weights` is 0 for them.
+        `weights` is 0 for them. Where trees do not see all rows, there are `hashes`, int64
+        `[rows]`, and `room`, whose shape `[most, 0]` says how many of a shard they see.
 
         Raises:
             ValueError: the dataset has no end, no labels, or there are no rows at all; or an
@@ -83,10 +85,11 @@ class TableMaker:
         """
         rows = self._read(dataset)
         parts = self._parts(rows.count)
+        room = self._room(rows, parts)
         if self.when_read is not None:
-            self.when_read(parts.size, *rows.spec)
+            self.when_read(parts.size, room, *rows.spec)
         columns = self._divided(rows)
-        if self.keeps_hashes:
+        if self.most_drawn is not None:
             columns[HASHES] = rows.hashes.view(np.int64)
         known = self.known_boundaries()
         boundaries = self._boundaries(rows) if known is None else known
@@ -100,6 +103,8 @@ class TableMaker:
                 for name, column in columns.items()
             },
         }
+        if self.most_drawn is not None:
+            by_part[ROOM] = [tf.zeros([room, 0])] * parts.count
         of_all = {BOUNDARIES: tf.constant(boundaries)}
         if self.center is not None:
             of_all[CENTER] = self.center(by_part[LABELS], by_part[WEIGHTS], known is None)
@@ -118,6 +123,16 @@ class TableMaker:
         # begin with it, whatever the order in which the rows were read again.
         options.experimental_optimization.inject_prefetch = False
         return first.repeat().with_options(options)
+
+    def _room(self, rows: _Rows, parts: _Parts) -> int:
+        """Returns how many rows of a part a tree sees at the most, in whole blocks."""
+        if self.most_drawn is None:
+            return parts.size
+        (everyones,) = self.peers.gathered(np.array([[rows.count]])).sum(axis=0)
+        starts = range(0, parts.count * parts.size, parts.size)
+        hashes = (rows.hashes[start : start + parts.size] for start in starts)
+        most = max(self.most_drawn(of_part, int(everyones)) for of_part in hashes)
+        return max(1, -(-most // BLOCK)) * BLOCK
 
     def _divided(self, rows: _Rows) -> dict[str, Array]:
         """Returns weights to train with, and those of rows held out."""

@@ -116,7 +116,13 @@ def logits_of_bins(forest: Forest, bins: Tensor, width: int) -> Tensor:
         bins: uint8 `[features, rows]`, a whole number of blocks.
         width: number of logits.
     """
-    return _of_bins(bins, *_packed(forest, bins.shape[0]), width=width)
+    return _of_table(bins, forest.arrays(), width=width)
+
+
+# A graph of its own, so that all shards, and all steps that are traced, have it traced once.
+@functools.partial(tf.function, autograph=False)
+def _of_table(bins: Tensor, arrays: dict[str, Tensor], *, width: int) -> Tensor:
+    return _of_bins(bins, *_packed(Forest(**arrays), bins.shape[0]), width=width)
 
 
 def _packed(forest: Forest, features: int) -> tuple[Tensor, ...]:

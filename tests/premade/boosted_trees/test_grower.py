@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from premade.boosted_trees.grower import LevelGrower
-from premade.boosted_trees.partition import BLOCK, descend
+from premade.boosted_trees.partition import BLOCK, Shard, descend
 from premade.boosted_trees.rehearsal import rehearse
 from premade.boosted_trees.splits import Regularization
 from premade.boosted_trees.sums import packed
@@ -33,9 +33,12 @@ def grown(rows, shards, depth):
     units, scale = packed(
         [(tf.constant(a, tf.float32), tf.constant(b, tf.float32)) for a, b in pairs]
     )
-    parts = [tf.constant(x) for x in np.split(bins, shards, axis=1)]
+    parts = [
+        Shard(tf.constant(x), sums, tf.constant(len(sums) // BLOCK))
+        for x, sums in zip(np.split(bins, shards, axis=1), units, strict=True)
+    ]
     grower = LevelGrower(3, depth, RATE, WORTH)
-    return grower.grow(parts, units, tf.constant([True] * 3), scale)
+    return grower.grow(parts, tf.constant([True] * 3), scale)
 
 
 def plain(best, bins, g, h, depth):
@@ -82,6 +85,7 @@ def test_what_was_rehearsed_is_not_traced_again(depth):
     rehearsed = traces(grower)
     assert rehearsed[-1] <= before + 1
     assert sum(rehearsed[:-1]) == (4 if depth == 1 else 6)
-    units, scale = packed([(tf.ones([BLOCK]), tf.ones([BLOCK]))])
-    grower.grow([tf.zeros([3, BLOCK], tf.uint8)], units, tf.constant([True] * 3), scale)
+    (units,), scale = packed([(tf.ones([BLOCK]), tf.ones([BLOCK]))])
+    shard = Shard(tf.zeros([3, BLOCK], tf.uint8), units, tf.constant(1))
+    grower.grow([shard], tf.constant([True] * 3), scale)
     assert traces(grower) == rehearsed

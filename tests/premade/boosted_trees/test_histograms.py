@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from premade.boosted_trees.histograms import BINS, Histograms
-from premade.boosted_trees.partition import BLOCK, node_words
+from premade.boosted_trees.partition import BLOCK, Shard, node_words
 
 ROWS, SLOTS = 2 * BLOCK, 4
 
@@ -37,10 +39,10 @@ def test_are_those_of_numpy(features, threshold):
         tf.constant(all_of_them),
     )
     histograms = Histograms(features, SLOTS)
+    shard = Shard(tf.constant(bins), tf.constant(sums), tf.constant(ROWS // BLOCK))
     child, found = histograms.of_small_children(
-        tf.constant(bins),
+        shard,
         tf.constant(node),
-        tf.constant(sums),
         words,
         tf.zeros([SLOTS, 0], tf.int32),
     )
@@ -48,4 +50,7 @@ def test_are_those_of_numpy(features, threshold):
     expected = histogram(bins[:, goes_right], node[goes_right], sums[goes_right], SLOTS)
     assert np.array_equal(found, expected)
     whole = histogram(bins, np.zeros_like(node), sums, 1)
-    assert np.array_equal(histograms.of_root(tf.constant(bins), tf.constant(sums)), whole)
+    assert np.array_equal(histograms.of_root(shard), whole)
+    half = histogram(bins[:, :BLOCK], np.zeros_like(node[:BLOCK]), sums[:BLOCK], 1)
+    first = dataclasses.replace(shard, blocks=tf.constant(1))
+    assert np.array_equal(histograms.of_root(first), half)

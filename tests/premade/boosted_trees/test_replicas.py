@@ -70,6 +70,13 @@ def test_replicas_grow_the_forest_of_one(grow, alone, mirrored_strategy):
     assert_same(grow(runs=(1, TREES - 1), strategy=mirrored_strategy), alone)
 
 
+@pytest.mark.parametrize("draw", [{"row_fraction": 0.5}, {"goss_top_fraction": 0.2}])
+def test_replicas_draw_the_rows_of_one(grow, mirrored_strategy, draw):
+    options = TreeOptions(**draw)
+    both = grow(runs=(1, TREES - 1), strategy=mirrored_strategy, options=options)
+    assert_same(both, grow(options=options))
+
+
 def test_a_replica_without_rows_of_its_own(rows, mirrored_strategy, tmp_path):
     x, y = (each[:100] for each in rows)
 
