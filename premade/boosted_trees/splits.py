@@ -178,63 +178,31 @@ class Search:
     def _best_of_some(
         self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale, limits: Tensor
     ) -> tuple[Tensor, ...]:
-        missing = histogram[:, MISSING_BIN]
-        so_far = _cumulative(histogram)
-        gain, at, is_left = self._best_of_sides(
-            so_far, missing, allowed, functools.partial(self._evaluated, sums, scale, limits)
-        )
-        is_split = gain > 0.0
-        at = tf.where(is_split, at, 0)
-        feature, threshold, node = at // MISSING_BIN, at % MISSING_BIN, tf.range(sums.shape[0])
-        left = tf.gather_nd(so_far, tf.stack([feature, threshold, node], axis=1))
-        missing = tf.gather_nd(missing, tf.stack([feature, node], axis=1))
+        values, missing = histogram[:, :MISSING_BIN], histogram[:, MISSING_BIN]
+        evaluated = functools.partial(self._evaluated, sums, scale, limits)
+        gains, places = _best_of_bins(values, missing, evaluated)
+        gains = tf.where(allowed[:, tf.newaxis], gains, tf.zeros_like(gains))
+        gain = tf.reduce_max(gains, axis=0)
+        is_split, number = gain > 0.0, tf.range(histogram.shape[0])[:, tf.newaxis]
+        is_best = tf.equal(gains, gain) & is_split
+        feature = tf.reduce_min(tf.where(is_best, number, histogram.shape[0]), axis=0)
+        is_it = tf.equal(number, feature)
+        place, missing = (tf.reduce_sum(tf.where(is_it, x, 0), axis=0) for x in (places, missing))
+        threshold, is_left = place // 2, tf.equal(place % 2, 1)
+        goes_left = is_it[:, tf.newaxis] & (tf.range(MISSING_BIN)[:, tf.newaxis] <= threshold)
+        left = tf.reduce_sum(tf.where(goes_left, values, 0), axis=[0, 1])
         left = tf.where(is_left, left + missing, left)
         (_, left_weight), (_, weight) = scale.unpack(left), scale.unpack(sums)
         missing_left = tf.where(tf.equal(missing, 0), 2.0 * left_weight >= weight, is_left)
-        left = tf.where(is_split, left, sums)
+        left, feature = tf.where(is_split, left, sums), tf.where(is_split, feature, 0)
         return is_split, tf.cast(gain, tf.float32), feature, threshold, missing_left, left
-
-    def _best_of_sides(
-        self,
-        so_far: Tensor,
-        missing: Tensor,
-        allowed: Tensor,
-        evaluated: Callable[[Tensor], Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns gain, place and whether missing values go left, each `[nodes]`.
-
-        The place is the feature times `MISSING_BIN`, plus the threshold.
-        """
-        features, bins, size = so_far.shape
-        places = tf.reshape(tf.range(features * bins), [features, bins, 1])
-
-        def look(is_left: Tensor, best: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-            sent_left = tf.where(is_left > 0, missing, tf.zeros_like(missing))
-            gains = evaluated(so_far + sent_left[:, tf.newaxis])
-            gains = tf.where(allowed[:, tf.newaxis, tf.newaxis], gains, tf.zeros_like(gains))
-            gain = tf.reduce_max(gains, axis=[0, 1])
-            is_best = tf.equal(gains, gain)
-            place = tf.reduce_min(tf.where(is_best, places, features * bins), axis=[0, 1])
-            is_better = (gain > best[0]) | (tf.equal(gain, best[0]) & (place < best[1]))
-            new = (gain, place, tf.fill([size], is_left > 0))
-            return is_left + 1, tuple(
-                tf.where(is_better, n, b) for n, b in zip(new, best, strict=True)
-            )
-
-        # Without missing values both sides are one.
-        sides = 1 + tf.cast(tf.reduce_any(tf.not_equal(missing, 0)), tf.int32)
-        none = (
-            tf.zeros([size], tf.float64),
-            tf.fill([size], features * bins),
-            tf.zeros([size], bool),
-        )
-        _, best = tf.while_loop(lambda is_left, _: is_left < sides, look, (0, none))
-        return best
 
     def _evaluated(self, sums: Tensor, scale: Scale, limits: Tensor, left: Tensor) -> Tensor:
         """Returns the gain of sending `left` to the left; 0 where that is no split."""
-        (gl, hl), (gr, hr) = scale.unpack(left), scale.unpack(sums - left)
-        worth, more, whole = self._regularization, self._more_l2, scale.unpack(sums)
+        (gl, hl), whole = scale.unpack(left), scale.unpack(sums)
+        # Exact: they are whole numbers of units.
+        gr, hr = whole[0] - gl, whole[1] - hl
+        worth, more = self._regularization, self._more_l2
         if self._limited_gain is not None:
             gain = self._limited_gain((gl, hl + more), (gr, hr + more), whole, limits)
         else:
@@ -245,18 +213,40 @@ class Search:
         return tf.where(is_split, gain, tf.zeros_like(gain))
 
 
-def _cumulative(histogram: Tensor) -> Tensor:
-    """Returns the sums up to each bin, int64 `[features, MISSING_BIN, nodes]`.
+def _best_of_bins(
+    values: Tensor, missing: Tensor, evaluated: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Returns the best gain of each feature and node, and its place.
 
-    One bin after the other: XLA's own cumulative sum goes over all of them again and again.
+    One bin after the other, as the sums up to it grow: to have all sums first, and then all gains,
+    takes as long, and is twice as much to compile.
+
+    Args:
+        values: int64 `[features, bins, nodes]`, packed, without the bin of missing values.
+        missing: int64 `[features, nodes]`, that bin.
+        evaluated: takes what goes left, int64 `[features, 1, nodes]`; returns float64 gains.
+
+    Returns:
+        Gains, not negative, and int32 places, `[features, nodes]` each. A place is twice the
+        threshold, and one more if missing values go left; of equal ones the first.
     """
-    features, _, nodes = histogram.shape
+    features, bins, nodes = values.shape
+    missing = missing[:, tf.newaxis]
 
-    def add(i: Tensor, total: Tensor, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        total += tf.slice(histogram, [0, i, 0], [features, 1, nodes])
-        return i + 1, total, xla.dynamic_update_slice(found, total, [0, i, 0])
+    def of_side(is_left: Tensor, *best: Tensor) -> tuple[Tensor, ...]:
+        def look(i: Tensor, left: Tensor, gain: Tensor, place: Tensor) -> tuple[Tensor, ...]:
+            left += tf.slice(values, [0, i, 0], [features, 1, nodes])
+            new, new_place = evaluated(left), 2 * i + is_left
+            is_better = (new > gain) | (tf.equal(new, gain) & (new_place < place))
+            return i + 1, left, tf.maximum(new, gain), tf.where(is_better, new_place, place)
 
-    shapes = ([features, 1, nodes], [features, MISSING_BIN, nodes])
-    start = (0, *(tf.zeros(shape, tf.int64) for shape in shapes))
-    _, _, found = tf.while_loop(lambda i, *_: i < MISSING_BIN, add, start)
-    return found
+        start = tf.where(is_left > 0, missing, tf.zeros_like(missing))
+        _, _, *best = tf.while_loop(lambda i, *_: i < bins, look, (0, start, *best))
+        return is_left + 1, *best
+
+    # Without missing values both sides are one.
+    sides = 1 + tf.cast(tf.reduce_any(tf.not_equal(missing, 0)), tf.int32)
+    none = tf.zeros(missing.shape, tf.float64), tf.zeros(missing.shape, tf.int32)
+    _, *best = tf.while_loop(lambda is_left, *_: is_left < sides, of_side, (0, *none))
+    gain, place = (x[:, 0] for x in best)
+    return gain, place
