@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import graphlib
 import pathlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ PRIVATE_NAMES = {
     "estimators.export.serving_graph",  # order of side effects in a graph traced by hand
     "estimators.export.tables",  # the creation of lookup tables can be intercepted in no other way
 }
+MAP = "What is below may not know what is above:"
 MAX_FILE_LINES = 450
 MAX_FUNCTION_LINES = 50
 
@@ -188,6 +190,35 @@ def test_imports_have_no_cycle():
                 name = name.rpartition(".")[0]
         graph[module.name] = found
     graphlib.TopologicalSorter(graph).prepare()
+
+
+def ranks(package: Module) -> dict[str, int]:
+    """Returns the line of each module in the map that a package has in its docstring, if any."""
+    text = ast.get_docstring(package.tree) or ""
+    _, _, after = text.partition(f"{MAP}\n\n")
+    found: dict[str, int] = {}
+    for number, line in enumerate(after.split("\n\n")[0].splitlines()):
+        heads, _, says = line.strip().partition("  ")
+        for name in [*heads.split(", "), *re.findall(r"`(\w+)`", says)]:
+            found[name] = number
+    return found
+
+
+def test_maps_of_packages_are_true():
+    packages = [module for module in modules().values() if module.is_package and ranks(module)]
+    assert len(packages) >= 2
+    for package in packages:
+        rank, prefix = ranks(package), f"{package.name}."
+        inside = [module for module in modules().values() if module.name.startswith(prefix)]
+        head_of = {module.name: module.name.removeprefix(prefix).split(".")[0] for module in inside}
+        assert set(rank) == set(head_of.values()), package.name
+        upwards = [
+            (module.name, imported)
+            for module in inside
+            for imported in map(target, module.imports())
+            if imported in head_of and rank[head_of[imported]] < rank[head_of[module.name]]
+        ]
+        assert not upwards
 
 
 def test_private_names_of_the_frameworks_are_in_few_files():

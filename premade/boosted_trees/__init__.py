@@ -2,42 +2,43 @@
 
 What is below may not know what is above:
 
-    interchange   models of XGBoost and LightGBM in, and ours out
-    showing       trees as text and as pictures, by `drawing`; `readable` finds the words
-    estimator     the public classes, with `base`, what they share
-    settings      their arguments, and `options`, which tf.estimator did not have
-    layers        tf.estimator's way to grow them: layer by layer, from batches
-    one_pass      ours: from all rows of one pass; `way` is what both have in common
-    model_fn      one tree per logit and step
-    earlier       the forest that a new one begins with
-    predicting    the variables of a forest, and predictions
-    stopping      how many trees are enough
-    subsampling   some of the rows and features for each tree
-    explaining    predictions with what each column adds; `importances`, of the columns
-    contributions what each feature adds
-    bias          the constants that a centered forest begins with
-    leaf_quantiles leaves that are medians or other quantiles of their rows
-    growing       from settings to what grows trees
-    pruning       trees without some of their splits: leaf by leaf, or worth their cost
-    monotone      limits of leaves, so that predictions follow a feature
-    grower        one tree, level by level; `rehearsal`, to compile it while rows are binned
+    interchange      models of XGBoost and LightGBM in, and ours out
+    showing          trees as text and as pictures, by `drawing`; `readable` finds the words
+    estimator        the public classes, with `base`, what they share
+    layers           tf.estimator's way to grow them: layer by layer, from batches
+    one_pass         ours: from all rows of one pass; `way` is what both have in common
+    model_fn         one tree per logit and step
+    earlier          the forest that a new one begins with
+    predicting       the variables of a forest, and predictions
+    stopping         how many trees are enough
+    drawn            the rows that a tree sees, brought together
+    explaining       predictions with what each column adds; `importances`, of the columns
+    contributions    what each feature adds
+    bias             the constants that a centered forest begins with
+    leaf_quantiles   leaves that are medians or other quantiles of their rows
+    growing          from settings to what grows trees
+    settings         what they are asked for, and `options`, which tf.estimator did not have
+    subsampling      some of the rows and features for each tree
+    pruning          trees without some of their splits: leaf by leaf, or worth their cost
+    grower           one tree, level by level; `rehearsal`, to compile it while rows are binned
+    monotone         limits of leaves, so that predictions follow a feature
     category_splits  the same where categories are split, many against many
-    splits        the best split of each node, out of its histogram
-    histograms    sums of derivatives by node, feature and bin
-    partition     which rows go to which child
-    sums          derivatives as integers, whose sums do not depend on the order of the rows
-    objective     from heads to losses
-    taped_loss, residual_losses, derivatives   losses, and their derivatives by the logits
-    table         the rows of a whole pass of input_fn, binned; `reading`, of its batches
-    row_store     where they wait for their bins, in memory or on disk
-    sample        those in which bins are found, chosen by row_hash
-    peers         what workers tell each other of their rows
-    binning       from numbers to bins
-    categories    from categories to bins
-    tree_features from feature columns to numbers and categories
-    column_readers  what is read of each kind of column
-    walk          what a forest predicts, compiled
-    forest        trees as arrays, and what they predict in plain operations
+    splits           the best split of each node, out of its histogram
+    histograms       sums of derivatives by node, feature and bin
+    sums             derivatives as integers, whose sums do not depend on the order of the rows
+    objective        from heads to losses
+    taped_loss, residual_losses, derivatives  losses, and their derivatives by the logits
+    table            the rows of a whole pass of input_fn, binned; `reading`, of its batches
+    partition        which rows go to which child
+    row_store        where they wait for their bins, in memory or on disk
+    sample           those in which bins are found, chosen by `row_hash`
+    peers            what workers tell each other of their rows
+    tree_features    from feature columns to numbers and categories
+    categories       from categories to bins
+    column_readers   what is read of each kind of column
+    walk             what a forest predicts, compiled
+    binning          from numbers to bins
+    forest           trees as arrays, and what they predict in plain operations
 """
 
 from premade.boosted_trees.estimator import BoostedTreesClassifier as BoostedTreesClassifier
