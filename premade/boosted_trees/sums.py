@@ -102,15 +102,15 @@ def _peaks(g: Tensor, h: Tensor) -> Tensor:
 
 @tf.function(jit_compile=True, autograph=False)
 def _totals(g: Tensor, h: Tensor, coarse: Tensor) -> Tensor:
-    """Returns sums of absolute values in units of `coarse`, int64 `[2]`.
+    """Returns sums of absolute values in units of `coarse`, float64 `[2]`: int64 `[2]`.
 
     So many rows at a time: what XLA makes of a sum of all takes three times as long.
     """
     size = math.gcd(g.shape[0], _AT_ONCE)
 
     def add(i: Tensor, *totals: Tensor) -> tuple[Tensor, ...]:
-        some = (tf.slice(x, [i * size], [size]) for x in (g, h))
-        units = (_units(x, scale) for x, scale in zip(some, tf.unstack(coarse), strict=True))
+        some = [tf.slice(x, [i * size], [size]) for x in (g, h)]
+        units = [_units(x, coarse[k]) for k, x in enumerate(some)]
         return i + 1, *(total + tf.abs(x) for total, x in zip(totals, units, strict=True))
 
     none = tf.zeros([size], tf.int64)
