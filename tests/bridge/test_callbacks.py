@@ -263,18 +263,18 @@ class Calls(estimators.Hook):
 
 
 @pytest.mark.parametrize(
-    ("callback", "calls"),
+    ("callback", "is_for_batches"),
     [
-        (keras.callbacks.EarlyStopping("loss"), 2),
-        (keras.callbacks.ModelCheckpoint("{epoch}.keras"), 2),
-        (keras.callbacks.TensorBoard("events"), 2),
-        (keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None), 2),
-        (keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None), 20),
-        (keras.callbacks.TerminateOnNaN(), 20),
+        (keras.callbacks.EarlyStopping("loss"), False),
+        (keras.callbacks.ModelCheckpoint("{epoch}.keras"), False),
+        (keras.callbacks.TensorBoard("events"), False),
+        (keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None), False),
+        (keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None), True),
+        (keras.callbacks.TerminateOnNaN(), True),
     ],
 )
 def test_only_calls_for_batches_cost_a_call_for_each_step(
-    rows, config, callback, calls, tmp_path, monkeypatch
+    rows, config, callback, is_for_batches, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     quiet = config.replace(
@@ -284,7 +284,10 @@ def test_only_calls_for_batches_cost_a_call_for_each_step(
     counted = Calls()
     hooks = [CallbackHook(estimator, [callback], EPOCH), counted]
     estimator.train(lambda: batches(*rows).repeat(), hooks=hooks, max_steps=2 * EPOCH)
-    assert counted.count == calls
+    if is_for_batches:
+        assert counted.count == 2 * EPOCH
+    else:  # Two; on a slow machine three, as calls are cut so that Ctrl-C is heard.
+        assert counted.count <= 3
 
 
 class Dies(estimators.Hook):

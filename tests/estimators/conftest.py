@@ -88,9 +88,11 @@ class Line:
     def endless(self):
         return line_data(batch_size=3, repeat=None)
 
-    def estimator(self, model_fn=line_fn, *, params=None, warm_start_from=None, **config):
+    def estimator(
+        self, model_fn=line_fn, *, params=None, warm_start_from=None, clock=None, **config
+    ):
         config = RunConfig(model_dir=self.model_dir, **{"progress": False, **config})
-        return Estimator(model_fn, None, config, params, warm_start_from)
+        return Estimator(model_fn, None, config, params, warm_start_from, clock=clock)
 
 
 @pytest.fixture

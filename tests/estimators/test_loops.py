@@ -220,7 +220,7 @@ def test_one_call_runs_many_steps_and_traces_once(line, record):
     guard = record(every=10**6)
     guard.every_call = True
     quiet = {"save_summary_steps": 0, "log_step_count_steps": None, "save_checkpoints_steps": 50}
-    estimator = line.estimator(**quiet)
+    estimator = line.estimator(clock=ManualClock(), **quiet)
     estimator.train(line.endless, hooks=[guard], steps=60)
     assert guard.steps == [50, 60]
     estimator.train(line.endless, hooks=[guard], steps=7)
