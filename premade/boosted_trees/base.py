@@ -167,7 +167,8 @@ class BoostedTrees(Estimator):
     def _known_boundaries(self) -> np.ndarray[Any, Any] | None:
         if self.latest_checkpoint() is None:
             return self._earlier and self._earlier.boundaries(self.nodes, self._way.width)
-        # A checkpoint of a run that had no tree yet knows none either.
-        if not len(self.get_variable_value(f"{SCOPE}/output")):
+        # A checkpoint of a run that has not begun knows none, unless it was given trees.
+        has_trees = len(self.get_variable_value(f"{SCOPE}/output")) > 0
+        if not has_trees and not self.get_variable_value("global_step"):
             return None
         return self.get_variable_value(f"{SCOPE}/{BOUNDARIES}")

@@ -70,6 +70,8 @@ class LayersModelFn:
     def _training(
         self, batch: Mapping[str, Any], saved: ForestVariables, state: LayersState
     ) -> EstimatorSpec:
+        # Before there is a tree too: sums of bins mean nothing to a run that finds others.
+        saved.boundaries.assign(batch[BOUNDARIES])
         under_way = _UnderWay.of(saved, state, batch[BOUNDARIES], self.predictor.layout)
         labels, weights = self._targets(batch)
         losses = _count_of_losses(labels, weights)

@@ -243,6 +243,19 @@ def test_no_batch_is_read_for_bins_that_are_known(config):
     assert len(taken) < 50
 
 
+def test_a_run_that_stops_within_its_first_layer_keeps_its_bins(config):
+    """What a run that goes on would find is other bins: here its rows are moved, often shuffled."""
+    moved = {name: values + 1000.0 for name, values in ALL.items()}
+    labels = np.float32(NUMBERS)
+    others = tf.data.Dataset.from_tensors((moved, labels)).repeat()
+    options = {"n_batches_per_layer": 3, "max_depth": 1}
+    regressor(config, numeric(), **options).train(rows(NUMBERS), steps=1)
+    trees = regressor(config, numeric(), **options).train(lambda: others, steps=2)
+    assert len(trees.forest().output) == 1
+    for feature, values in enumerate((F0, F1, F2)):
+        assert ends(trees, feature) == pytest.approx(sorted(values)[:-1])
+
+
 def test_batches_that_are_not_enough_for_a_layer_are_refused(config):
     rows_once = tf.data.Dataset.from_tensors((ALL, np.float32(NUMBERS)))
     with pytest.raises(ValueError, match="gave 1 batches, and in the first 1 .* bins of numbers"):
