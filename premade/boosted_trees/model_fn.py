@@ -127,7 +127,8 @@ class TreesModelFn:
         held_out = None if best is None else self._held_out_loss(table, after)
 
         def train_op() -> None:
-            saved.assign(joined(trees, *(x.tree for x in grown)), table[BOUNDARIES])
+            saved.assign(joined(trees, *(x.tree for x in grown)))
+            saved.assign_boundaries(table[BOUNDARIES])
             count = tf.shape(trees.feature)[0] + self._outputs
             for cache, values in zip(caches, after, strict=True):
                 cache.keep(values, count)

@@ -39,14 +39,14 @@ class ForestVariables:
         """Returns all trees."""
         return Forest(**{name: variable.read_value() for name, variable in self.arrays.items()})
 
-    def assign(self, forest: Forest, boundaries: Tensor) -> None:
-        """Takes the place of what was saved.
-
-        On the handles: each replica changes its own copy, and all come to the same.
-        """
+    def assign(self, forest: Forest) -> None:
+        """Has a forest take the place of what was saved."""
         for name, value in forest.arrays().items():
-            tf.raw_ops.AssignVariableOp(resource=self.arrays[name].handle, value=value)
-        tf.raw_ops.AssignVariableOp(resource=self.boundaries.handle, value=boundaries)
+            _put(self.arrays[name], value)
+
+    def assign_boundaries(self, boundaries: Tensor) -> None:
+        """Has others take the place of the boundaries that were saved."""
+        _put(self.boundaries, boundaries)
 
 
 @final
@@ -102,6 +102,11 @@ class Predictor:
         """Returns the bin of each number, int32 `[features, batch]`."""
         bins = bins_of(numbers, boundaries, MISSING)
         return self.features.by_category(bins, numbers, boundaries, MISSING)
+
+
+def _put(variable: Variable, value: Tensor) -> None:
+    """Assigns on the handle: each replica changes its own copy, and all come to the same."""
+    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
 
 
 def _growing_variable(name: str, dtype: Any, shape: Any) -> Variable:

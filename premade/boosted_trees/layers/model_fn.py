@@ -71,8 +71,8 @@ class LayersModelFn:
         self, batch: Mapping[str, Any], saved: ForestVariables, state: LayersState
     ) -> EstimatorSpec:
         # Before there is a tree too: sums of bins mean nothing to a run that finds others.
-        saved.boundaries.assign(batch[BOUNDARIES])
-        under_way = _UnderWay.of(saved, state, batch[BOUNDARIES], self.predictor.layout)
+        saved.assign_boundaries(batch[BOUNDARIES])
+        under_way = _UnderWay.of(saved, state, self.predictor.layout)
         labels, weights = self._targets(batch)
         losses = _count_of_losses(labels, weights)
         logits = self.predictor.logits(under_way.trees, batch[NUMBERS], batch[BOUNDARIES])
@@ -81,7 +81,7 @@ class LayersModelFn:
         )
         # Of the mean loss, float32 `[batch, 2, outputs]`.
         derivatives = tf.stack([tf.stack(x, axis=-1) for x in (looked.g, looked.h)], axis=1)
-        take = self._growing(under_way, batch[NUMBERS], derivatives / losses)
+        take = self._growing(under_way, batch, derivatives / losses)
         if self.center_bias:
             take = self._centering(under_way, derivatives / losses, then=take)
         return EstimatorSpec(
@@ -99,9 +99,10 @@ class LayersModelFn:
             return labels, tf.identity(weights)
 
     def _growing(
-        self, under_way: _UnderWay, numbers: Tensor, derivatives: Tensor
+        self, under_way: _UnderWay, batch: Mapping[str, Any], derivatives: Tensor
     ) -> Callable[[], None]:
         """Returns what takes a batch, and grows a layer when there are enough of them."""
+        numbers, boundaries = batch[NUMBERS], batch[BOUNDARIES]
         features, outputs = numbers.shape[1], derivatives.shape[2]
         shape = [self.growth.most_nodes, features, self.bins + 1, 2, outputs]
         means = Mean.made(SUMS, self.batches, shape)
@@ -115,7 +116,7 @@ class LayersModelFn:
             under_way.state.attempts.assign_add(1)
 
         def take() -> None:
-            bins = self.predictor.bins(numbers, under_way.boundaries)
+            bins = self.predictor.bins(numbers, boundaries)
             nodes = under_way.tree.leaves(bins)[:, 0]
             places = _places(bins, nodes, under_way.layers, self.bins)
             sums = tf.math.unsorted_segment_sum(
@@ -155,27 +156,23 @@ class _UnderWay:
     Attributes:
         saved: its variables.
         state: where its growth is.
-        boundaries: of the bins.
         trees: all of them; if the last saved one is whole, with a new one behind it.
         layers: int32 scalar, how many the last one has.
     """
 
     saved: ForestVariables
     state: LayersState
-    boundaries: Tensor
     trees: Forest
     layers: Tensor
 
     @classmethod
-    def of(
-        cls, saved: ForestVariables, state: LayersState, boundaries: Tensor, layout: Layout
-    ) -> Self:
+    def of(cls, saved: ForestVariables, state: LayersState, layout: Layout) -> Self:
         trees, layers = saved.read(), state.layers.read_value()
         new = Forest(**leaves_alone(1, layout))
         arrays = tf.cond(
             tf.equal(layers, NO_TREE), lambda: joined(trees, new).arrays(), trees.arrays
         )
-        return cls(saved, state, boundaries, Forest(**arrays), tf.maximum(layers, 0))
+        return cls(saved, state, Forest(**arrays), tf.maximum(layers, 0))
 
     @property
     def tree(self) -> Forest:
@@ -184,7 +181,7 @@ class _UnderWay:
 
     def save(self, tree: Forest, layers: Tensor) -> None:
         """Puts a tree in the place of the last one."""
-        self.saved.assign(joined(self.trees.part(0, -1), tree), self.boundaries)
+        self.saved.assign(joined(self.trees.part(0, -1), tree))
         self.state.layers.assign(layers)
 
 
