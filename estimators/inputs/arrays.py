@@ -64,8 +64,13 @@ class ArrayInputFn:
         return {}
 
     def _dataset(self, seed: int, shard: Shard) -> Dataset:
+        options = tf.data.Options()
+        # There is nothing to tune, and the thread that tries to may keep whoever has read to the
+        # end waiting for 0.2 s, where that took half a second. What is mapped later with
+        # `num_parallel_calls=AUTOTUNE` is still parallel.
+        options.autotune.enabled = False
         with tf.device("CPU:0"):
-            return finish(self._batches(seed, shard), shard)
+            return finish(self._batches(seed, shard), shard).with_options(options)
 
     def _batches(self, seed: int, shard: Shard) -> Dataset:
         """Returns the batches, gathered several at a time and then cut apart.

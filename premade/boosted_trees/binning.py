@@ -103,7 +103,9 @@ def bins_of(numbers: Tensor, boundaries: Tensor, missing: int) -> Tensor:
 def found_bins(numbers: Tensor, boundaries: Tensor) -> Tensor:
     """Returns what `bins_of` does, as bytes: uint8 `[features, batch]`; fast where it is compiled.
 
-    A branchless search: half the rest of the boundaries is passed over, or not, at each step.
+    A branchless search: half the rest of the boundaries is passed over, or not, at each step. The
+    steps are a loop of XLA: of steps that Python writes one after the other it makes one step for
+    each value, every look-up of which waits for the one before, and that takes three times as long.
 
     >>> boundaries = tf.constant(table_of([np.array([1.5, 2.5], np.float32)]))
     >>> found_bins(tf.constant([[1.0], [2.5], [np.nan]]), boundaries).numpy().tolist()
@@ -115,12 +117,13 @@ def found_bins(numbers: Tensor, boundaries: Tensor) -> Tensor:
     padded = tf.pad(boundaries, [[0, 0], [0, room - most]], constant_values=np.inf)
     flat = tf.reshape(padded, [-1])
     first = tf.range(tf.shape(boundaries)[0])[:, tf.newaxis] * room
-    found = tf.zeros_like(by_feature, tf.int32)
-    step = room // 2
-    while step:
+
+    def halve(step: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
         is_passed = tf.gather(flat, first + found + (step - 1)) <= by_feature
-        found = tf.where(is_passed, found + step, found)
-        step //= 2
+        return step // 2, tf.where(is_passed, found + step, found)
+
+    start = tf.constant(room // 2), tf.zeros_like(by_feature, tf.int32)
+    _, found = tf.while_loop(lambda step, _: step > 0, halve, start)
     # Infinity is not below any boundary, those that fill the row included.
     found = tf.minimum(found, most)
     return tf.cast(tf.where(tf.math.is_nan(by_feature), MOST_BINS, found), tf.uint8)
