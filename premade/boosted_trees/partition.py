@@ -23,7 +23,7 @@ BLOCK = 8192
 MISSING_BIN = MOST_BINS
 """The bin of missing values in a table."""
 
-_COUNT_WIDTH = 64
+_COUNT_WIDTH = 16
 _FEATURE_BITS = 11
 _MISSING_LEFT, _IS_SPLIT, _SMALL_IS_RIGHT = 1 << 8, 1 << 9, 1 << 10
 _THRESHOLD = (1 << 8) - 1
@@ -204,7 +204,15 @@ def _counted(flags: Tensor) -> Tensor:
     over the block again and again.
     """
     rows = tf.reshape(tf.cast(flags, tf.float32), [-1, _COUNT_WIDTH])
-    within = tf.matmul(rows, np.triu(np.ones([_COUNT_WIDTH] * 2, np.float32)))
-    below = np.tril(np.ones([rows.shape[0]] * 2, np.float32), -1)
-    before = tf.linalg.matvec(below, within[:, -1])
-    return tf.cast(tf.reshape(within + before[:, tf.newaxis], [BLOCK]), tf.int32)
+    within = _summed(rows)
+    # The rows have rows in turn, and these are few.
+    totals = tf.reshape(within[:, -1], [-1, _COUNT_WIDTH])
+    up_to = _summed(totals)
+    below = np.tril(np.ones([totals.shape[0]] * 2, np.float32), -1)
+    before = up_to - totals + tf.linalg.matvec(below, up_to[:, -1])[:, tf.newaxis]
+    return tf.cast(tf.reshape(within + tf.reshape(before, [-1, 1]), [BLOCK]), tf.int32)
+
+
+def _summed(rows: Tensor) -> Tensor:
+    """Returns the sums of a row's numbers up to each of them, float32 `[rows, _COUNT_WIDTH]`."""
+    return tf.matmul(rows, np.triu(np.ones([_COUNT_WIDTH] * 2, np.float32)))

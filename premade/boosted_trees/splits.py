@@ -18,6 +18,9 @@ Tensor = Any
 NODES_AT_ONCE = 8
 """A level that has fewer nodes than there is room for costs no more than these."""
 
+_PLACES = 2**9 - 1
+"""The last place: two of each bin."""
+
 _KINDS = (tf.bool, tf.float32, tf.int32, tf.int32, tf.bool)
 
 
@@ -219,7 +222,8 @@ def _best_of_bins(
     """Returns the best gain of each feature and node, and its place.
 
     One bin after the other, as the sums up to it grow: to have all sums first, and then all gains,
-    takes as long, and is twice as much to compile.
+    takes as long, and is twice as much to compile. A gain and its place are one number, so that
+    there is one thing to keep: of two XLA makes two loops, and evaluates all splits in both.
 
     Args:
         values: int64 `[features, bins, nodes]`, packed, without the bin of missing values.
@@ -227,26 +231,41 @@ def _best_of_bins(
         evaluated: takes what goes left, int64 `[features, 1, nodes]`; returns float64 gains.
 
     Returns:
-        Gains, not negative, and int32 places, `[features, nodes]` each. A place is twice the
-        threshold, and one more if missing values go left; of equal ones the first.
+        Gains, not negative, float64 with the first 43 bits of 52, and int32 places, `[features,
+        nodes]` each. A place is twice the threshold, and one more if missing values go left; of
+        gains that are equal in those bits the first.
     """
     features, bins, nodes = values.shape
     missing = missing[:, tf.newaxis]
 
-    def of_side(is_left: Tensor, *best: Tensor) -> tuple[Tensor, ...]:
-        def look(i: Tensor, left: Tensor, gain: Tensor, place: Tensor) -> tuple[Tensor, ...]:
+    def of_side(is_left: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:
+        def look(i: Tensor, left: Tensor, best: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             left += tf.slice(values, [0, i, 0], [features, 1, nodes])
-            new, new_place = evaluated(left), 2 * i + is_left
-            is_better = (new > gain) | (tf.equal(new, gain) & (new_place < place))
-            return i + 1, left, tf.maximum(new, gain), tf.where(is_better, new_place, place)
+            return i + 1, left, tf.maximum(best, _with_place(evaluated(left), 2 * i + is_left))
 
         start = tf.where(is_left > 0, missing, tf.zeros_like(missing))
-        _, _, *best = tf.while_loop(lambda i, *_: i < bins, look, (0, start, *best))
-        return is_left + 1, *best
+        _, _, best = tf.while_loop(lambda i, *_: i < bins, look, (0, start, best))
+        return is_left + 1, best
 
     # Without missing values both sides are one.
     sides = 1 + tf.cast(tf.reduce_any(tf.not_equal(missing, 0)), tf.int32)
-    none = tf.zeros(missing.shape, tf.float64), tf.zeros(missing.shape, tf.int32)
-    _, *best = tf.while_loop(lambda is_left, *_: is_left < sides, of_side, (0, *none))
-    gain, place = (x[:, 0] for x in best)
-    return gain, place
+    none = _with_place(tf.zeros(missing.shape, tf.float64), tf.constant(0))
+    _, best = tf.while_loop(lambda is_left, _: is_left < sides, of_side, (0, none))
+    return _gain_and_place(best[:, 0])
+
+
+def _with_place(gain: Tensor, place: Tensor) -> Tensor:
+    """Returns one number for a gain and a place: greater for a greater gain or an earlier place.
+
+    The bits of a float that is not negative are a whole number that grows with it. The last ones
+    make room for the place; what differs in them alone differs by rounding.
+    """
+    bits = tf.bitcast(gain, tf.int64)
+    upper = tf.bitwise.bitwise_and(bits, tf.constant(~_PLACES, tf.int64))
+    return upper + (_PLACES - tf.cast(place, tf.int64))
+
+
+def _gain_and_place(number: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns what `_with_place` made one number of."""
+    lower = tf.bitwise.bitwise_and(number, tf.constant(_PLACES, tf.int64))
+    return tf.bitcast(number - lower, tf.float64), tf.cast(_PLACES - lower, tf.int32)
