@@ -24,7 +24,7 @@ class Rows:
     """Rows of a shard that a tree sees.
 
     Attributes:
-        bins: uint8 `[features, room]`.
+        bins: int32 `[quads, room]`; see `quads`.
         g: first derivatives, float32 `[room]`; 0 behind the last row.
         h: the second ones.
         at: int32 `[room]`, where the rows are in the shard; None if they are all of it.
@@ -42,7 +42,7 @@ class Rows:
         """Returns a whole shard.
 
         Args:
-            bins: uint8 `[features, rows]`, of whole blocks.
+            bins: int32 `[quads, rows]`, of whole blocks.
             g: float32 `[rows]`.
             h: float32 `[rows]`.
         """
@@ -70,7 +70,7 @@ class Rows:
 
 @functools.partial(tf.function, jit_compile=True, autograph=False)
 def _drawn(bins: Tensor, g: Tensor, h: Tensor, factors: Tensor, *, room: int) -> tuple[Tensor, ...]:
-    features, rows = bins.shape
+    quads, rows = bins.shape
     found, count = rows_with(factors > 0.0, tf.constant(rows // BLOCK))
     at = found[:room]
 
@@ -78,7 +78,7 @@ def _drawn(bins: Tensor, g: Tensor, h: Tensor, factors: Tensor, *, room: int) ->
         return (gathered(bins, tf.slice(at, [start], [BLOCK]), copied, room, start),)
 
     blocks = tf.minimum(-(-count // BLOCK), room // BLOCK)
-    (copied,) = for_each_block(blocks, copy, (tf.zeros([features * room], tf.uint8),))
+    (copied,) = for_each_block(blocks, copy, (tf.zeros([quads * room], tf.int32),))
     factor = tf.where(tf.range(room) < count, tf.gather(factors, at), 0.0)
     both = (tf.gather(x, at) * factor for x in (g, h))
-    return tf.reshape(copied, [features, room]), *both, at, count
+    return tf.reshape(copied, [quads, room]), *both, at, count

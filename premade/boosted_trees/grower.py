@@ -14,6 +14,7 @@ from premade.boosted_trees.forest import AT_LEAVES, Forest
 from premade.boosted_trees.histograms import BINS, Histograms
 from premade.boosted_trees.monotone import Monotone
 from premade.boosted_trees.partition import Shard, descend, node_words
+from premade.boosted_trees.quads import quad_count
 from premade.boosted_trees.rehearsal import Nothing
 from premade.boosted_trees.splits import Regularization, Search, Splits
 from premade.boosted_trees.sums import Scale, second_units
@@ -162,7 +163,8 @@ class LevelGrower:
             nothing: makes their arguments.
         """
         features, room = self._histograms.features, self._most_nodes
-        shard = Shard(nothing(tf.uint8, features, rows), nothing(tf.int64, rows), nothing(tf.int32))
+        bins = nothing(tf.int32, quad_count(features), rows)
+        shard = Shard(bins, nothing(tf.int64, rows), nothing(tf.int32))
         nodes, of_nodes = nothing(tf.int32, rows), nothing(tf.int64, room)
         units = nothing(tf.float64), nothing(tf.float64)
         limits = self._monotone.start(room) if self._monotone else None

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from premade.boosted_trees.binning import MOST_BINS
 from premade.boosted_trees.partition import BLOCK, Shard, for_each_block, moved, put
+from premade.boosted_trees.quads import bin_in, quad_of
 
 Tensor = Any
 
@@ -66,8 +67,8 @@ class Histograms:
             sums_of_rows = tf.slice(sums, [start], [BLOCK])
 
             def add(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
-                row = tf.reshape(tf.slice(bins, [feature, start], [1, BLOCK]), [BLOCK])
-                where = feature * BINS + tf.cast(row, tf.int32)
+                quads = tf.slice(bins, [quad_of(feature), start], [1, BLOCK])
+                where = feature * BINS + bin_in(tf.reshape(quads, [BLOCK]), feature)
                 return feature + 1, _added(so_far, where, sums_of_rows)
 
             return (_for_each(self.features, add, so_far),)
@@ -92,12 +93,12 @@ class Histograms:
             at = tf.slice(rows.small, [i * BLOCK], [BLOCK])
             is_there = i * BLOCK + tf.range(BLOCK) < rows.count
             slot, added = tf.gather(node, at), tf.where(is_there, tf.gather(sums, at), 0)
-            none = tf.zeros([self.features * BLOCK], tf.uint8)
+            none = tf.zeros([bins.shape[0] * BLOCK], tf.int32)
             bins_of_rows = gathered(bins, at, none, BLOCK, 0)
 
             def add(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
-                bin_of_row = tf.cast(tf.slice(bins_of_rows, [feature * BLOCK], [BLOCK]), tf.int32)
-                where = feature * size + bin_of_row * self.slots + slot
+                quads = tf.slice(bins_of_rows, [quad_of(feature) * BLOCK], [BLOCK])
+                where = feature * size + bin_in(quads, feature) * self.slots + slot
                 return feature + 1, _added(so_far, where, added)
 
             return i + 1, _for_each(self.features, add, so_far)
@@ -114,23 +115,22 @@ def gathered(bins: Tensor, at: Tensor, into: Tensor, width: int, start: Tensor) 
     tensor among the threads, block by block, though these have other shards to work on.
 
     Args:
-        bins: uint8 `[features, rows]`.
+        bins: int32 `[quads, rows]`; see `quads`.
         at: int32 `[BLOCK]`, the rows.
-        into: uint8 `[features * width]`.
-        width: of what there is for each feature.
+        into: int32 `[quads * width]`.
+        width: of what there is for each quad.
         start: where the bins of the rows begin there.
     """
-    flat, (features, rows) = tf.reshape(bins, [-1]), bins.shape
+    flat, (quads, rows) = tf.reshape(bins, [-1]), bins.shape
 
-    def gather(feature: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
-        of_feature = tf.gather(flat, feature * rows + at)
-        return feature + 1, put(so_far, of_feature, feature * width + start)
+    def gather(quad: Tensor, so_far: Tensor) -> tuple[Tensor, Tensor]:
+        return quad + 1, put(so_far, tf.gather(flat, quad * rows + at), quad * width + start)
 
-    return _for_each(features, gather, into)
+    return _for_each(quads, gather, into)
 
 
-def _for_each(features: int, add: Any, so_far: Tensor) -> Tensor:
-    _, so_far = tf.while_loop(lambda feature, _: feature < features, add, (0, so_far))
+def _for_each(count: int, add: Any, so_far: Tensor) -> Tensor:
+    _, so_far = tf.while_loop(lambda i, _: i < count, add, (0, so_far))
     return so_far
 
 

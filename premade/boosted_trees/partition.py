@@ -14,6 +14,7 @@ from tensorflow.compiler.tf2xla.python import xla
 
 from premade.boosted_trees.binning import MOST_BINS
 from premade.boosted_trees.forest import is_in
+from premade.boosted_trees.quads import bin_in, quad_of
 
 Tensor = Any
 
@@ -75,7 +76,7 @@ class Shard:
     """Rows that one thread works on.
 
     Attributes:
-        bins: uint8 `[features, rows]`, of whole blocks.
+        bins: int32 `[quads, rows]`, of whole blocks; see `quads`.
         sums: int64 `[rows]`, packed derivatives.
         blocks: int32 scalar, how many of them there are rows in; what is behind means nothing.
     """
@@ -175,8 +176,8 @@ def _goes_right(
 ) -> Tensor:
     """Returns bool `[BLOCK]`, for the rows of a block, their nodes and the words of these."""
     feature = tf.bitwise.right_shift(word, _FEATURE_BITS)
-    at = feature * bins.shape[1] + start + tf.range(BLOCK)
-    bin_of_row = tf.cast(tf.gather(tf.reshape(bins, [-1]), at), tf.int32)
+    at = quad_of(feature) * bins.shape[1] + start + tf.range(BLOCK)
+    bin_of_row = bin_in(tf.gather(tf.reshape(bins, [-1]), at), feature)
     if left_bins.shape[1]:
         return ~is_in(left_bins, node, bin_of_row)
     is_above = bin_of_row > tf.bitwise.bitwise_and(word, _THRESHOLD)

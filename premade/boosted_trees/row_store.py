@@ -112,20 +112,20 @@ class SpilledRows:
 
 
 def zeros(shape: tuple[int, ...], folder: str | None) -> Array:
-    """Returns bytes to write to, of which TensorFlow can make tensors without copying them.
+    """Returns numbers to write to, of which TensorFlow can make tensors without copying them.
 
     Args:
-        shape: of the array, uint8.
+        shape: of the array, int32.
         folder: of the file in which they are, without a name; None keeps them in memory. Pages of
             a file leave the memory when it gets tight, and come back when they are read.
 
     >>> zeros((2, 3), None).tolist()
     [[0, 0, 0], [0, 0, 0]]
     """
-    size = int(np.prod(shape))
+    size = int(np.prod(shape)) * np.dtype(np.int32).itemsize
     if folder is None:
         # Begins with a page: TensorFlow copies what is not aligned.
-        return np.frombuffer(mmap.mmap(-1, size), np.uint8).reshape(shape)
+        return np.frombuffer(mmap.mmap(-1, size), np.int32).reshape(shape)
     with tempfile.TemporaryFile(dir=folder) as file:
         file.truncate(size)
-        return np.frombuffer(mmap.mmap(file.fileno(), size), np.uint8).reshape(shape)
+        return np.frombuffer(mmap.mmap(file.fileno(), size), np.int32).reshape(shape)

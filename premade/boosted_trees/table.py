@@ -16,6 +16,7 @@ from estimators.loops import op_errors_named
 from premade.boosted_trees import binning, categories
 from premade.boosted_trees.partition import BLOCK, MISSING_BIN
 from premade.boosted_trees.peers import Peers
+from premade.boosted_trees.quads import put_bins, quad_count
 from premade.boosted_trees.reading import BAD_WEIGHTS, NO_ROWS, with_numbers
 from premade.boosted_trees.row_hash import row_hashes
 from premade.boosted_trees.row_store import MemoryRows, RowStore, SpilledRows, zeros
@@ -72,12 +73,13 @@ class TableMaker:
     def __call__(self, dataset: Any) -> Any:
         """Returns the table as an endless dataset, an element for each replica of this process.
 
-        Elements are tuples of one dict: `bins`, for each shard uint8 `[features, rows]`; `labels`
-        and `weights`, for each shard what `targets` gives, of `[rows, ...]`, with the weight 0 and
-        the labels of the last row where rows only fill the last block; and `boundaries`, float32
-        `[features, boundaries]`. Where rows are held out, `held_out` has their weights, and
-        `weights` is 0 for them. Where trees do not see all rows, there are `hashes`, int64
-        `[rows]`, and `room`, whose shape `[most, 0]` says how many of a shard they see.
+        Elements are tuples of one dict: `bins`, for each shard int32 `[quads, rows]`, see
+        `quads`; `labels` and `weights`, for each shard what `targets` gives, of `[rows, ...]`, with
+        the weight 0 and the labels of the last row where rows only fill the last block; and
+        `boundaries`, float32 `[features, boundaries]`. Where rows are held out, `held_out` has
+        their weights, and `weights` is 0 for them. Where trees do not see all rows, there are
+        `hashes`, int64 `[rows]`, and `room`, whose shape `[most, 0]` says how many of a shard they
+        see.
 
         Raises:
             ValueError: the dataset has no end, no labels, or there are no rows at all; or an
@@ -199,8 +201,9 @@ class TableMaker:
         return _Parts(replicas * shards, -(-blocks // (replicas * shards)) * BLOCK)
 
     def _binned(self, store: RowStore, parts: _Parts, boundaries: Array) -> Array:
-        """Returns uint8 `[parts, features, rows]`; the store is empty then."""
-        bins = zeros((parts.count, len(boundaries), parts.size), self.cache_dir)
+        """Returns int32 `[parts, quads, rows]`, see `quads`; the store is empty then."""
+        shape = parts.count, quad_count(len(boundaries)), parts.size
+        quads = zeros(shape, self.cache_dir)
         table = tf.constant(boundaries)
 
         def take(start: int, numbers: Array) -> None:
@@ -208,14 +211,14 @@ class TableMaker:
             padded = np.pad(numbers, [(0, BLOCK - len(numbers)), (0, 0)])
             of_block = binning.table_bins(padded, table)
             of_block = self.features.by_category(of_block, padded, table, MISSING_BIN).numpy()
-            bins[part, :, place : place + len(numbers)] = of_block[:, : len(numbers)]
+            put_bins(quads[part], of_block[:, : len(numbers)], place)
 
         with futures.ThreadPoolExecutor(self.threads) as pool:
             # A block for each thread at a time: more of them would have to be kept.
             blocks = zip(itertools.count(0, BLOCK), store.blocks(BLOCK))
             while some := list(itertools.islice(blocks, self.threads)):
                 list(pool.map(lambda block: take(*block), some))
-        return bins
+        return quads
 
 
 def _as_array(x: Tensor) -> Array:

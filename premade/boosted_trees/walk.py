@@ -16,6 +16,7 @@ from tensorflow.compiler.tf2xla.python import xla
 
 from premade.boosted_trees.binning import MOST_BINS, found_bins
 from premade.boosted_trees.forest import LEAF, Forest, is_in
+from premade.boosted_trees.quads import bins_in
 
 Tensor = Any
 
@@ -113,7 +114,7 @@ def logits_of_bins(forest: Forest, bins: Tensor, width: int) -> Tensor:
 
     Args:
         forest: of tensors.
-        bins: uint8 `[features, rows]`, a whole number of blocks.
+        bins: int32 `[quads, rows]`, a whole number of blocks; see `quads`.
         width: number of logits.
     """
     return _of_table(bins, forest.arrays(), width=width)
@@ -122,7 +123,8 @@ def logits_of_bins(forest: Forest, bins: Tensor, width: int) -> Tensor:
 # A graph of its own, so that all shards, and all steps that are traced, have it traced once.
 @functools.partial(tf.function, autograph=False)
 def _of_table(bins: Tensor, arrays: dict[str, Tensor], *, width: int) -> Tensor:
-    return _of_bins(bins, *_packed(Forest(**arrays), bins.shape[0]), width=width)
+    features = bins_in(bins).shape[0]
+    return _of_quads(bins, *_packed(Forest(**arrays), features), width=width)
 
 
 def _packed(forest: Forest, features: int) -> tuple[Tensor, ...]:
@@ -177,12 +179,12 @@ def _of_numbers(
 
 
 @functools.partial(tf.function, jit_compile=True, autograph=False)
-def _of_bins(bins: Tensor, *of_forest: Tensor, width: int) -> Tensor:
-    features, rows = bins.shape
+def _of_quads(bins: Tensor, *of_forest: Tensor, width: int) -> Tensor:
+    quads, rows = bins.shape
 
     def block(i: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
-        part = tf.slice(bins, [0, i * _BLOCK], [features, _BLOCK])
-        logits = _of_block(part, *of_forest, width=width)
+        part = tf.slice(bins, [0, i * _BLOCK], [quads, _BLOCK])
+        logits = _of_block(bins_in(part), *of_forest, width=width)
         return i + 1, xla.dynamic_update_slice(found, logits, [0, i * _BLOCK])
 
     start = (0, tf.zeros([width, rows]))

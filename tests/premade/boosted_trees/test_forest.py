@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from premade.boosted_trees import walk
 from premade.boosted_trees.forest import Forest, layout
+from premade.boosted_trees.quads import quads_of
 
 TREES, NODES = 4, 7
 
@@ -67,5 +68,5 @@ def test_leaves_and_logits_are_those_of_a_walk(width, by_category):
         np.testing.assert_allclose(compiled, expected, atol=1e-5)
         table = np.zeros((features, 1024), np.uint8)
         table[:3, :200] = bins.astype(np.uint8)  # -1 is 255, the bin of missing values in a table
-        compiled = walk.logits_of_bins(tensors, tf.constant(table), 3)[:, :200]
+        compiled = walk.logits_of_bins(tensors, tf.constant(quads_of(table)), 3)[:, :200]
         np.testing.assert_allclose(tf.transpose(compiled), expected, atol=1e-5)

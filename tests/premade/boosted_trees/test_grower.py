@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from premade.boosted_trees.grower import LevelGrower
 from premade.boosted_trees.partition import BLOCK, Shard, descend
+from premade.boosted_trees.quads import quads_of
 from premade.boosted_trees.rehearsal import rehearse
 from premade.boosted_trees.splits import Regularization
 from premade.boosted_trees.sums import packed
@@ -34,7 +35,7 @@ def grown(rows, shards, depth):
         [(tf.constant(a, tf.float32), tf.constant(b, tf.float32)) for a, b in pairs]
     )
     parts = [
-        Shard(tf.constant(x), sums, tf.constant(len(sums) // BLOCK))
+        Shard(tf.constant(quads_of(x)), sums, tf.constant(len(sums) // BLOCK))
         for x, sums in zip(np.split(bins, shards, axis=1), units, strict=True)
     ]
     grower = LevelGrower(3, depth, RATE, WORTH)
@@ -86,6 +87,6 @@ def test_what_was_rehearsed_is_not_traced_again(depth):
     assert rehearsed[-1] <= before + 1
     assert sum(rehearsed[:-1]) == (4 if depth == 1 else 6)
     (units,), scale = packed([(tf.ones([BLOCK]), tf.ones([BLOCK]))])
-    shard = Shard(tf.zeros([3, BLOCK], tf.uint8), units, tf.constant(1))
+    shard = Shard(tf.zeros([1, BLOCK], tf.int32), units, tf.constant(1))
     grower.grow([shard], tf.constant([True] * 3), scale)
     assert traces(grower) == rehearsed

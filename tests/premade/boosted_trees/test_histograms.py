@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from premade.boosted_trees.histograms import BINS, Histograms
 from premade.boosted_trees.partition import BLOCK, Shard, node_words
+from premade.boosted_trees.quads import quads_of
 
 ROWS, SLOTS = 2 * BLOCK, 4
 
@@ -39,7 +40,7 @@ def test_are_those_of_numpy(features, threshold):
         tf.constant(all_of_them),
     )
     histograms = Histograms(features, SLOTS)
-    shard = Shard(tf.constant(bins), tf.constant(sums), tf.constant(ROWS // BLOCK))
+    shard = Shard(tf.constant(quads_of(bins)), tf.constant(sums), tf.constant(ROWS // BLOCK))
     child, found = histograms.of_small_children(
         shard,
         tf.constant(node),

@@ -16,6 +16,7 @@ from premade.boosted_trees import TreeOptions
 from premade.boosted_trees.grower import LevelGrower
 from premade.boosted_trees.partition import BLOCK, Shard
 from premade.boosted_trees.pruning import MostLeaves, WorthTheirCost
+from premade.boosted_trees.quads import quads_of
 from premade.boosted_trees.splits import Regularization
 from premade.boosted_trees.sums import packed
 
@@ -37,7 +38,7 @@ def grown(rows, prune):
     bins, g, h = rows
     (units,), scale = packed([(tf.constant(g, tf.float32), tf.constant(h, tf.float32))])
     grower = LevelGrower(3, DEPTH, RATE, WORTH, prunings=[prune])
-    shard = Shard(tf.constant(bins), units, tf.constant(1))
+    shard = Shard(tf.constant(quads_of(bins)), units, tf.constant(1))
     return grower.grow([shard], tf.constant([True] * 3), scale)
 
 

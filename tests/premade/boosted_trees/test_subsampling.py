@@ -11,6 +11,7 @@ from estimators import RunConfig
 from premade.boosted_trees import BoostedTreesRegressor, TreeOptions
 from premade.boosted_trees.drawn import Rows
 from premade.boosted_trees.partition import BLOCK
+from premade.boosted_trees.quads import quads_of
 from premade.boosted_trees.row_hash import row_hashes
 from premade.boosted_trees.subsampling import OneSide, Subsampling
 
@@ -131,17 +132,18 @@ def test_the_rows_of_a_tree_are_brought_together():
     bins = rng.integers(0, 256, (3, 2 * BLOCK)).astype(np.uint8)
     g, h = rng.standard_normal((2, 2 * BLOCK)).astype(np.float32)
     factor = np.where(rng.random(2 * BLOCK) < 0.3, 2.0, 0.0).astype(np.float32)
-    rows = Rows.all(*map(tf.constant, (bins, g, h))).drawn(tf.constant(factor), BLOCK)
+    whole = Rows.all(*map(tf.constant, (quads_of(bins), g, h)))
+    rows = whole.drawn(tf.constant(factor), BLOCK)
     at = np.flatnonzero(factor)
     count = len(at)
     assert int(rows.blocks) == 1
-    assert np.array_equal(rows.bins[:, :count], bins[:, at])
+    assert np.array_equal(rows.bins[:, :count], quads_of(bins)[:, at])
     for found, expected in ((rows.g, 2 * g[at]), (rows.h, 2 * h[at]), (rows.of(g), g[at])):
         assert np.array_equal(found[:count], expected)
     assert not np.any(rows.g[count:])
     assert not np.any(rows.h[count:])
     with pytest.raises(tf.errors.InvalidArgumentError, match="More rows were drawn"):
-        Rows.all(*map(tf.constant, (bins, g, h))).drawn(tf.ones([2 * BLOCK]), BLOCK)
+        whole.drawn(tf.ones([2 * BLOCK]), BLOCK)
 
 
 @pytest.mark.parametrize("subsampling", [{"rows": 0.3}, {"one_side": OneSide(0.2, 0.1)}])
