@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+import numpy as np
 import tensorflow as tf
 
 from premade import replicas
@@ -136,7 +137,7 @@ class LevelGrower:
             for shard, node in zip(shards, nodes, strict=True)
         ]
         levels.append(_Level(None, of_children, limits))
-        arrays = self._arrays(*_by_level(levels), scale.first, scale.second)
+        arrays = self._arrays(*_of_all(levels), scale.first, scale.second)
         grown = Grown(Forest(**arrays), nodes, arrays["value"][0, 2**self._depth - 1 :, 0])
         for prune in self._prunings:
             grown = prune(grown)
@@ -170,13 +171,14 @@ class LevelGrower:
         limits = self._monotone.start(room) if self._monotone else None
         splits = _no_splits(nothing, room, self._search.words)
         tests = nothing(tf.int32, room), splits.left_bins
-        of_levels = [of_nodes] * self._depth + [nothing(tf.int64, 2 * room)]
-        of_limits = [] if limits is None else [limits] * self._depth + [tf.tile(limits, [1, 2])]
+        levels = [_Level(splits, of_nodes, limits)] * self._depth
+        last = None if limits is None else tf.tile(limits, [1, 2])
+        levels.append(_Level(None, nothing(tf.int64, 2 * room), last))
         found = [
             self._histograms.of_root(shard),
             descend(shard.bins, nodes, shard.blocks, *tests),
             *self._sent(splits.parts(), of_nodes),
-            *self._arrays([splits.parts()] * self._depth, of_levels, of_limits, *units).values(),
+            *self._arrays(*_of_all(levels), *units).values(),
         ]
         if self._depth > 1:
             found += self._histograms.of_small_children(shard, nodes, *tests)
@@ -190,48 +192,48 @@ class LevelGrower:
 
     def _arrays_of(
         self,
-        splits: Sequence[tuple[Tensor, ...]],
-        sums: Sequence[Tensor],
-        limits: Sequence[Tensor],
+        splits: tuple[Tensor, ...],
+        sums: Tensor,
+        limits: Tensor | None,
         first: Tensor,
         second: Tensor,
     ) -> dict[str, Tensor]:
         """Returns the arrays of a forest of one tree.
 
         Args:
-            splits: of each level but the last, the parts of `Splits`.
-            sums: of each level, packed.
-            limits: of each level, if nodes have any.
+            splits: the parts of `Splits`, of all levels but the last, one after the other.
+            sums: of all levels, packed.
+            limits: of all levels, if nodes have any.
             first: see `Scale`.
             second: see `Scale`.
         """
-        # Of each level the nodes that it has; what they are in has room for those of the last.
+        # Of each level the nodes that it has; there is room for those of the last with splits.
         sizes = [2**level for level in range(self._depth + 1)]
-        g, h = Scale(first, second).unpack(_of_levels(sums, sizes))
+        at = np.concatenate([i * self._most_nodes + np.arange(n) for i, n in enumerate(sizes)])
+        leaves = sizes[-1]
+        g, h = Scale(first, second).unpack(tf.gather(sums, at))
         if self._monotone is None:
             weights = self._regularization.weight(g, h)
         else:
-            of_nodes = [each[:, :size] for each, size in zip(limits, sizes, strict=True)]
-            weights = self._monotone.weights(g, h, tf.concat(of_nodes, axis=1))
+            weights = self._monotone.weights(g, h, tf.gather(limits, at, axis=1))
         values = self.learning_rate * tf.cast(weights, tf.float32)
-        parts = (_of_levels(each, sizes) for each in zip(*splits, strict=True))
-        arrays = _at_leaves(Splits(*parts), 2**self._depth)
+        parts = (tf.gather(each, at[:-leaves]) for each in splits)
+        arrays = _at_leaves(Splits(*parts), leaves)
         arrays |= {"value": values[:, tf.newaxis], "cover": tf.cast(h, tf.float32)}
         of_one = {name: array[tf.newaxis] for name, array in arrays.items()}
         return {**of_one, "output": tf.zeros([1], tf.int32)}
 
 
-def _by_level(levels: Sequence[_Level]) -> tuple[Any, ...]:
-    """Returns parts of splits, sums and limits of levels, for a compiled function."""
-    splits = [level.splits.parts() for level in levels if level.splits is not None]
+def _of_all(levels: Sequence[_Level]) -> tuple[Any, ...]:
+    """Returns parts of splits, sums and limits of levels, for a compiled function.
+
+    Put together here: what XLA makes of a hundred slices takes half a second to compile.
+    """
+    of_levels = (level.splits.parts() for level in levels if level.splits is not None)
+    splits = tuple(tf.concat(parts, axis=0) for parts in zip(*of_levels, strict=True))
     limits = [level.limits for level in levels if level.limits is not None]
-    return splits, [level.sums for level in levels], limits
-
-
-def _of_levels(arrays: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
-    """Returns the nodes of all levels, `[nodes, ...]`."""
-    of_nodes = [array[:size] for array, size in zip(arrays, sizes, strict=False)]
-    return tf.concat(of_nodes, axis=0)
+    sums = tf.concat([level.sums for level in levels], axis=0)
+    return splits, sums, tf.concat(limits, axis=1) if limits else None
 
 
 def _total(of_shards: Sequence[Tensor]) -> Tensor:

@@ -21,8 +21,6 @@ NODES_AT_ONCE = 8
 _PLACES = 2**9 - 1
 """The last place: two of each bin."""
 
-_KINDS = (tf.bool, tf.float32, tf.int32, tf.int32, tf.bool)
-
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -158,47 +156,19 @@ class Search:
         limits: Tensor,
     ) -> tuple[Tensor, ...]:
         features, bins, room = histogram.shape
-        size = min(NODES_AT_ONCE, room)
+        size, scale = min(NODES_AT_ONCE, room), Scale(first, second)
 
-        def look(i: Tensor, found: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        def look(i: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:
             part = tf.slice(histogram, [0, 0, i * size], [features, bins, size])
-            of_part = self._best_of_some(
-                part,
-                tf.slice(sums, [i * size], [size]),
-                allowed,
-                Scale(first, second),
-                tf.slice(limits, [0, i * size], [limits.shape[0], size]),
-            )
-            return i + 1, tuple(
-                xla.dynamic_update_slice(whole, new, [i * size])
-                for whole, new in zip(found, of_part, strict=True)
-            )
+            of_nodes = tf.slice(sums, [i * size], [size])
+            of_limits = tf.slice(limits, [0, i * size], [limits.shape[0], size])
+            evaluated = functools.partial(self._evaluated, of_nodes, scale, of_limits)
+            new = _best_of_bins(part[:, :MISSING_BIN], part[:, MISSING_BIN:], evaluated)
+            return i + 1, xla.dynamic_update_slice(best, new, [0, i * size])
 
-        none = [tf.zeros([room], kind) for kind in _KINDS]
-        _, found = tf.while_loop(lambda i, _: i * size < nodes, look, (0, (*none, sums)))
-        return found
-
-    def _best_of_some(
-        self, histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale, limits: Tensor
-    ) -> tuple[Tensor, ...]:
-        values, missing = histogram[:, :MISSING_BIN], histogram[:, MISSING_BIN]
-        evaluated = functools.partial(self._evaluated, sums, scale, limits)
-        gains, places = _best_of_bins(values, missing, evaluated)
-        gains = tf.where(allowed[:, tf.newaxis], gains, tf.zeros_like(gains))
-        gain = tf.reduce_max(gains, axis=0)
-        is_split, number = gain > 0.0, tf.range(histogram.shape[0])[:, tf.newaxis]
-        is_best = tf.equal(gains, gain) & is_split
-        feature = tf.reduce_min(tf.where(is_best, number, histogram.shape[0]), axis=0)
-        is_it = tf.equal(number, feature)
-        place, missing = (tf.reduce_sum(tf.where(is_it, x, 0), axis=0) for x in (places, missing))
-        threshold, is_left = place // 2, tf.equal(place % 2, 1)
-        goes_left = is_it[:, tf.newaxis] & (tf.range(MISSING_BIN)[:, tf.newaxis] <= threshold)
-        left = tf.reduce_sum(tf.where(goes_left, values, 0), axis=[0, 1])
-        left = tf.where(is_left, left + missing, left)
-        (_, left_weight), (_, weight) = scale.unpack(left), scale.unpack(sums)
-        missing_left = tf.where(tf.equal(missing, 0), 2.0 * left_weight >= weight, is_left)
-        left, feature = tf.where(is_split, left, sums), tf.where(is_split, feature, 0)
-        return is_split, tf.cast(gain, tf.float32), feature, threshold, missing_left, left
+        # What is a few numbers for each node is made of all nodes at once: less to compile.
+        _, best = tf.while_loop(lambda i, _: i * size < nodes, look, (0, _none([features, room])))
+        return _best_of_features(histogram, sums, allowed, scale, best)
 
     def _evaluated(self, sums: Tensor, scale: Scale, limits: Tensor, left: Tensor) -> Tensor:
         """Returns the gain of sending `left` to the left; 0 where that is no split."""
@@ -216,10 +186,41 @@ class Search:
         return tf.where(is_split, gain, tf.zeros_like(gain))
 
 
-def _best_of_bins(
-    values: Tensor, missing: Tensor, evaluated: Callable[[Tensor], Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Returns the best gain of each feature and node, and its place.
+def _best_of_features(
+    histogram: Tensor, sums: Tensor, allowed: Tensor, scale: Scale, best: Tensor
+) -> tuple[Tensor, ...]:
+    """Returns the parts of `Splits` but the last.
+
+    Args:
+        histogram: see `Search.best`.
+        sums: see there.
+        allowed: see there.
+        scale: see there.
+        best: int64 `[features, nodes]`, see `_with_place`.
+    """
+    features, bins, nodes = histogram.shape
+    gains, places = _gain_and_place(best)
+    gains = tf.where(allowed[:, tf.newaxis], gains, tf.zeros_like(gains))
+    gain = tf.reduce_max(gains, axis=0)
+    is_split, number = gain > 0.0, tf.range(features)[:, tf.newaxis]
+    feature = tf.reduce_min(tf.where(tf.equal(gains, gain), number, features), axis=0)
+    node = tf.range(nodes)
+    place = tf.gather(tf.reshape(places, [-1]), feature * nodes + node)
+    at = (feature * bins + tf.range(bins)[:, tf.newaxis]) * nodes + node
+    of_bins = tf.gather(tf.reshape(histogram, [-1]), at)
+    values, missing = of_bins[:MISSING_BIN], of_bins[MISSING_BIN]
+    threshold = tf.bitwise.right_shift(place, 1)
+    is_left = tf.equal(tf.bitwise.bitwise_and(place, 1), 1)
+    goes_left = tf.range(MISSING_BIN)[:, tf.newaxis] <= threshold
+    left = tf.reduce_sum(tf.where(goes_left, values, 0), axis=0)
+    left = tf.where(is_split, left + tf.where(is_left, missing, 0), sums)
+    (_, left_weight), (_, weight) = scale.unpack(left), scale.unpack(sums)
+    missing_left = tf.where(tf.equal(missing, 0), 2.0 * left_weight >= weight, is_left)
+    return is_split, tf.cast(gain, tf.float32), feature, threshold, missing_left, left
+
+
+def _best_of_bins(values: Tensor, missing: Tensor, evaluated: Callable[[Tensor], Tensor]) -> Tensor:
+    """Returns the best gain of each feature and node, and its place; see `_with_place`.
 
     One bin after the other, as the sums up to it grow: to have all sums first, and then all gains,
     takes as long, and is twice as much to compile. A gain and its place are one number, so that
@@ -227,16 +228,14 @@ def _best_of_bins(
 
     Args:
         values: int64 `[features, bins, nodes]`, packed, without the bin of missing values.
-        missing: int64 `[features, nodes]`, that bin.
+        missing: int64 `[features, 1, nodes]`, that bin.
         evaluated: takes what goes left, int64 `[features, 1, nodes]`; returns float64 gains.
 
     Returns:
-        Gains, not negative, float64 with the first 43 bits of 52, and int32 places, `[features,
-        nodes]` each. A place is twice the threshold, and one more if missing values go left; of
-        gains that are equal in those bits the first.
+        int64 `[features, nodes]`. A place is twice the threshold, and one more if missing values
+        go left.
     """
     features, bins, nodes = values.shape
-    missing = missing[:, tf.newaxis]
 
     def of_side(is_left: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:
         def look(i: Tensor, left: Tensor, best: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -249,16 +248,21 @@ def _best_of_bins(
 
     # Without missing values both sides are one.
     sides = 1 + tf.cast(tf.reduce_any(tf.not_equal(missing, 0)), tf.int32)
-    none = _with_place(tf.zeros(missing.shape, tf.float64), tf.constant(0))
-    _, best = tf.while_loop(lambda is_left, _: is_left < sides, of_side, (0, none))
-    return _gain_and_place(best[:, 0])
+    _, best = tf.while_loop(lambda i, _: i < sides, of_side, (0, _none([features, 1, nodes])))
+    return best[:, 0]
+
+
+def _none(shape: list[int]) -> Tensor:
+    """Returns gains of 0, which are no splits; see `_with_place`."""
+    return tf.fill(shape, tf.constant(_PLACES, tf.int64))
 
 
 def _with_place(gain: Tensor, place: Tensor) -> Tensor:
     """Returns one number for a gain and a place: greater for a greater gain or an earlier place.
 
-    The bits of a float that is not negative are a whole number that grows with it. The last ones
-    make room for the place; what differs in them alone differs by rounding.
+    The bits of a float that is not negative are a whole number that grows with it. The last 9 of
+    52 make room for the place; gains that differ in them alone differ by rounding, and of these the
+    first is the best.
     """
     bits = tf.bitcast(gain, tf.int64)
     upper = tf.bitwise.bitwise_and(bits, tf.constant(~_PLACES, tf.int64))
