@@ -81,9 +81,10 @@ class KnownLoss(Loss):
         values = self.values(labels, of_rows)
         total = tf.reduce_sum(tf.cast(values * weights, tf.float64))
         # A row whose weight is 0 may be one that fills a block; it counts for nothing.
-        counted = tf.cast(weights > 0.0, tf.float64) * tf.ones_like(values, tf.float64)
+        counted = tf.reduce_sum(tf.cast(weights > 0.0, tf.int32))
+        losses_of_weight = max(1, values.shape[-1] // weights.shape[-1])
         by_output = (tuple(tf.unstack(x * weights, axis=-1)) for x in (g, h))
-        return *by_output, total, tf.reduce_sum(counted)
+        return *by_output, total, losses_of_weight * tf.cast(counted, tf.float64)
 
 
 @final
