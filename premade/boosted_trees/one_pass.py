@@ -129,8 +129,7 @@ class OnePass(Way):
                 found += self._objective.look(y, logits, weight).g
             return found
 
-        rehearse(self._grower.rehearse_search)
-        rehearse(programs)
+        rehearse(self._grower.rehearse_search, programs)
 
 
 def _threads() -> int:

@@ -31,27 +31,38 @@ class Nothing:
         return tf.fill(shape, tf.cast(self.zero, kind))
 
 
-def rehearse(run: Callable[[Nothing], Any]) -> threading.Thread:
-    """Runs operations on another thread, for what they compile, and returns the thread.
+def rehearse(*runs: Callable[[Nothing], Any]) -> list[threading.Thread]:
+    """Runs operations on other threads, for what they compile, and returns the threads.
 
     What is compiled in a graph is found by all graphs that call the same function with the same
     shapes. (A compiled function that is called outside of any graph leaves nothing to them.)
 
     Args:
-        run: the operations of a graph, from what makes their arguments. What it returns is
-            forgotten.
+        runs: for each thread the operations of a graph, from what makes their arguments. What they
+            return is forgotten.
 
     Example:
         >>> double = tf.function(lambda x: 2 * x, jit_compile=True)
-        >>> rehearse(lambda nothing: double(nothing(tf.int64, 3))).join()
+        >>> [thread] = rehearse(lambda nothing: double(nothing(tf.int64, 3)))
+        >>> thread.join()
     """
-    compiled = tf.function(lambda zero: run(Nothing(zero)), autograph=False)
+    # All are traced before any of them runs: functions get numbers as they are traced, and XLA
+    # finds what an earlier process compiled by name, which must not depend on who was faster.
+    traced = [_traced(run) for run in runs]
 
-    def play() -> None:
+    def play(function: Any) -> None:
         # Whatever it is, whoever does it in earnest will say it.
         with contextlib.suppress(tf.errors.OpError):
-            compiled(tf.constant(0, tf.int64))
+            function(tf.constant(0, tf.int64))
 
-    thread = threading.Thread(target=play, name="rehearsal")
-    thread.start()
-    return thread
+    threads = [
+        threading.Thread(target=play, args=[function], name="rehearsal") for function in traced
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _traced(run: Callable[[Nothing], Any]) -> Any:
+    function = tf.function(lambda zero: run(Nothing(zero)), autograph=False)
+    return function.get_concrete_function(tf.TensorSpec([], tf.int64))

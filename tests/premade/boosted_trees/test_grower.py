@@ -81,8 +81,9 @@ def traces(grower):
 @pytest.mark.parametrize("depth", [1, 2])
 def test_what_was_rehearsed_is_not_traced_again(depth):
     grower, before = LevelGrower(3, depth, RATE, WORTH), descend.experimental_get_tracing_count()
-    rehearse(grower.rehearse_search).join()
-    rehearse(lambda nothing: grower.rehearse(BLOCK, nothing)).join()
+    runs = grower.rehearse_search, lambda nothing: grower.rehearse(BLOCK, nothing)
+    for thread in rehearse(*runs):
+        thread.join()
     rehearsed = traces(grower)
     assert rehearsed[-1] <= before + 1
     assert sum(rehearsed[:-1]) == (4 if depth == 1 else 6)
