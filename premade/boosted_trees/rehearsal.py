@@ -46,14 +46,15 @@ def rehearse(*runs: Callable[[Nothing], Any]) -> list[threading.Thread]:
         >>> [thread] = rehearse(lambda nothing: double(nothing(tf.int64, 3)))
         >>> thread.join()
     """
-    # All are traced before any of them runs: functions get numbers as they are traced, and XLA
-    # finds what an earlier process compiled by name, which must not depend on who was faster.
-    traced = [_traced(run) for run in runs]
+    # All are traced before any of them runs. Functions are numbered as they are traced, by a
+    # counter that also numbers tensors; and XLA finds what an earlier process compiled by name,
+    # which must not depend on who was faster.
+    traced, zero = [_traced(run) for run in runs], tf.constant(0, tf.int64)
 
     def play(function: Any) -> None:
         # Whatever it is, whoever does it in earnest will say it.
         with contextlib.suppress(tf.errors.OpError):
-            function(tf.constant(0, tf.int64))
+            function(zero)
 
     threads = [
         threading.Thread(target=play, args=[function], name="rehearsal") for function in traced
@@ -64,5 +65,9 @@ def rehearse(*runs: Callable[[Nothing], Any]) -> list[threading.Thread]:
 
 
 def _traced(run: Callable[[Nothing], Any]) -> Any:
-    function = tf.function(lambda zero: run(Nothing(zero)), autograph=False)
-    return function.get_concrete_function(tf.TensorSpec([], tf.int64))
+    @tf.function(autograph=False)
+    def rehearsed(zero: Tensor) -> None:
+        # Looked at, so that TensorFlow does not leave it out; returned, it would be tensors.
+        tf.raw_ops.Assert(condition=tf.equal(zero, 0), data=tf.nest.flatten(run(Nothing(zero))))
+
+    return rehearsed.get_concrete_function(tf.TensorSpec([], tf.int64))
