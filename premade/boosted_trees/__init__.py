@@ -38,6 +38,7 @@ What is below may not know what is above:
     column_readers   what is read of each kind of column
     walk             what a forest predicts, compiled
     binning          from numbers to bins
+    quads            how a table holds them: four features in one number
     forest           trees as arrays, and what they predict in plain operations
 """
 
