@@ -15,17 +15,18 @@ import tensorflow as tf
 Tensor = Any
 Array = np.ndarray[Any, Any]
 
-_BYTES = 4
+_BITS = 2
+FEATURES_IN_QUAD = 1 << _BITS
 
 
 def quad_count(features: int) -> int:
     """Returns how many quads the bins of a row are in; what the last one has left is 0."""
-    return -(-features // _BYTES)
+    return -(-features // FEATURES_IN_QUAD)
 
 
 def quad_of(feature: Tensor) -> Tensor:
     """Returns which quad of a row has the bin of a feature, int32 of any shape."""
-    return tf.bitwise.right_shift(feature, 2)
+    return tf.bitwise.right_shift(feature, _BITS)
 
 
 def bin_in(quad: Tensor, feature: Tensor) -> Tensor:
@@ -35,7 +36,7 @@ def bin_in(quad: Tensor, feature: Tensor) -> Tensor:
     >>> [bin_in(quads[int(quad_of(i))], i).numpy().tolist() for i in (0, 1, 3, 4)]
     [[1, 2], [3, 4], [7, 8], [9, 255]]
     """
-    place = 8 * tf.bitwise.bitwise_and(feature, _BYTES - 1)
+    place = 8 * tf.bitwise.bitwise_and(feature, FEATURES_IN_QUAD - 1)
     return tf.bitwise.bitwise_and(tf.bitwise.right_shift(quad, place), 255)
 
 
@@ -55,9 +56,9 @@ def put_bins(quads: Array, bins: Array, start: int) -> None:
         bins: uint8 `[features, n]`.
         start: the first of the rows.
     """
-    as_bytes = quads.view(np.uint8).reshape(*quads.shape, _BYTES)
-    for place in range(_BYTES):
-        some = bins[place::_BYTES]
+    as_bytes = quads.view(np.uint8).reshape(*quads.shape, FEATURES_IN_QUAD)
+    for place in range(FEATURES_IN_QUAD):
+        some = bins[place::FEATURES_IN_QUAD]
         as_bytes[: len(some), start : start + some.shape[1], place] = some
 
 
@@ -67,6 +68,6 @@ def bins_in(quads: Tensor) -> Tensor:
     >>> bins_in(tf.constant(quads_of(np.array([[1], [2]], np.uint8)))).numpy().tolist()
     [[1], [2], [0], [0]]
     """
-    places = tf.range(_BYTES)[:, tf.newaxis]
+    places = tf.range(FEATURES_IN_QUAD)[:, tf.newaxis]
     bins = tf.cast(bin_in(quads[:, tf.newaxis], places), tf.uint8)
-    return tf.reshape(bins, [_BYTES * quads.shape[0], quads.shape[1]])
+    return tf.reshape(bins, [FEATURES_IN_QUAD * quads.shape[0], quads.shape[1]])

@@ -16,7 +16,7 @@ from tensorflow.compiler.tf2xla.python import xla
 
 from premade.boosted_trees.binning import MOST_BINS, found_bins
 from premade.boosted_trees.forest import LEAF, Forest, is_in
-from premade.boosted_trees.quads import bins_in
+from premade.boosted_trees.quads import FEATURES_IN_QUAD, bins_in
 
 Tensor = Any
 
@@ -123,7 +123,7 @@ def logits_of_bins(forest: Forest, bins: Tensor, width: int) -> Tensor:
 # A graph of its own, so that all shards, and all steps that are traced, have it traced once.
 @functools.partial(tf.function, autograph=False)
 def _of_table(bins: Tensor, arrays: dict[str, Tensor], *, width: int) -> Tensor:
-    features = bins_in(bins).shape[0]
+    features = FEATURES_IN_QUAD * bins.shape[0]
     return _of_quads(bins, *_packed(Forest(**arrays), features), width=width)
 
 

@@ -44,10 +44,7 @@ def test_children_and_rows_of_the_smaller_ones_are_those_of_numpy(by_category, b
     small = np.flatnonzero(IS_SPLIT[node] & (right == SMALL_RIGHT[node]))
     parts = (FEATURE, THRESHOLD, MISSING_LEFT, IS_SPLIT, SMALL_RIGHT)
     words = node_words(*(tf.constant(x) for x in parts))
-    arrays, rows_there = (
-        (tf.constant(quads_of(bins)), tf.constant(node), tf.constant(blocks)),
-        blocks * BLOCK,
-    )
+    arrays, rows_there = [tf.constant(x) for x in (quads_of(bins), node, blocks)], blocks * BLOCK
     small, expected = small[small < rows_there], expected[:rows_there]
     child, rows, count = compiled_moved(*arrays, words, left_bins)
     assert np.array_equal(child[:rows_there], expected)
