@@ -78,6 +78,7 @@ class BoostedTreesEstimator(BoostedTrees):
             `WarmStartSettings` only the path is looked at: a forest is whole.
 
     Raises:
+        TypeError: something else is given for a number.
         ValueError: there is no head, an argument is out of its range, or a column of a kind that
             trees do not take.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import final
+import numbers
+from typing import Any, final
 
 from premade.boosted_trees.binning import MOST_BINS
 from premade.boosted_trees.options import TreeOptions
@@ -33,6 +34,7 @@ class Settings:
         train_in_memory: see `BoostedTreesClassifier`.
 
     Raises:
+        TypeError: something else is given for a number.
         ValueError: a number is out of its range.
     """
 
@@ -108,11 +110,21 @@ class Settings:
 
 def _check_positive(**values: float) -> None:
     for name, value in values.items():
+        _check_number(name, value)
         if not value > 0:
             raise ValueError(f"Expected {name} > 0, received: {value}")
 
 
 def _check_not_negative(**values: float) -> None:
     for name, value in values.items():
+        _check_number(name, value)
         if not value >= 0:
             raise ValueError(f"Expected {name} >= 0, received: {value}")
+
+
+def _check_number(name: str, value: Any) -> None:
+    if not isinstance(value, numbers.Real):
+        raise TypeError(
+            f"{name} must be a number, got {value!r}. Give what comes after the columns by name, "
+            "such as model_dir='folder': as in tf.estimator, n_batches_per_layer comes first."
+        )

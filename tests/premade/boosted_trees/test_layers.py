@@ -312,6 +312,16 @@ def test_what_does_not_go_together_is_refused(config, options, message):
         regressor(config, **options)
 
 
+def test_a_folder_in_the_place_of_a_number_is_refused(tmp_path):
+    with pytest.raises(TypeError, match=r"n_batches_per_layer must be a number.*model_dir="):
+        BoostedTreesRegressor(numeric(), str(tmp_path))
+
+
+def test_numbers_of_numpy_are_numbers(config):
+    trees = regressor(config, n_batches_per_layer=np.int64(2), learning_rate=np.float32(0.5))
+    assert trees.train(rows(NUMBERS, batch=1)).forest().arrays()["value"].any()
+
+
 def test_several_replicas_are_refused(tmp_path):
     strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
     config = RunConfig(model_dir=str(tmp_path), train_distribute=strategy, progress=False)
