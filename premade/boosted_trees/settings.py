@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
-from typing import Any, final
+from collections.abc import Callable, Mapping
+from typing import final
 
 from premade.boosted_trees.binning import MOST_BINS
 from premade.boosted_trees.options import TreeOptions
@@ -109,22 +109,22 @@ class Settings:
 
 
 def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        _check_number(name, value)
-        if not value > 0:
-            raise ValueError(f"Expected {name} > 0, received: {value}")
+    _check(values, lambda value: value > 0, "> 0")
 
 
 def _check_not_negative(**values: float) -> None:
+    _check(values, lambda value: value >= 0, ">= 0")
+
+
+def _check(values: Mapping[str, float], is_in_range: Callable[[float], bool], limit: str) -> None:
     for name, value in values.items():
-        _check_number(name, value)
-        if not value >= 0:
-            raise ValueError(f"Expected {name} >= 0, received: {value}")
-
-
-def _check_number(name: str, value: Any) -> None:
-    if not isinstance(value, numbers.Real):
-        raise TypeError(
-            f"{name} must be a number, got {value!r}. Give what comes after the columns by name, "
-            "such as model_dir='folder': as in tf.estimator, n_batches_per_layer comes first."
-        )
+        try:
+            is_good = is_in_range(value)
+        except TypeError as error:
+            raise TypeError(
+                f"{name} must be a number, got {value!r}. Give what comes after the columns by "
+                "name, such as model_dir='folder': as in tf.estimator, n_batches_per_layer comes "
+                "first."
+            ) from error
+        if not is_good:
+            raise ValueError(f"Expected {name} {limit}, received: {value}")
