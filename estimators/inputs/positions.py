@@ -9,6 +9,9 @@ as (seed, position).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from estimators.aliases import Dataset, Tensor
@@ -23,14 +26,18 @@ _ROUNDS = 12
 _ENDLESS = 2**62
 
 
-def row_indices(rows: int, options: ReadOptions, *, seed: int, shard: Shard) -> Dataset:
-    """Returns the dataset of row indices, one vector `[batch]` of int64 per batch.
+def in_order(
+    take: Callable[[Tensor], Any], rows: int, options: ReadOptions, *, seed: int, shard: Shard
+) -> Dataset:
+    """Returns the dataset of batches of rows.
 
     Positions run over the epochs laid end to end. A shard takes every `count`-th position, so
     the batches that all workers read at one step are, together, one batch of a single worker with
     that many times the batch size.
 
     Args:
+        take: makes a batch of row indices, int64 `[batch]`. It is called where they are computed:
+            each function that a dataset maps takes 15 ms to make.
         rows: number of rows, at least 1.
         options: batch size, epochs and whether to shuffle.
         seed: of the order, in `[0, 2**63)`. It is saved with the iterator, so that a restored one
@@ -38,7 +45,8 @@ def row_indices(rows: int, options: ReadOptions, *, seed: int, shard: Shard) -> 
         shard: the part to read.
 
     >>> options = ReadOptions(batch_size=3, num_epochs=2)
-    >>> [b.tolist() for b in row_indices(5, options, seed=0, shard=Shard()).as_numpy_iterator()]
+    >>> batches = in_order(tf.identity, 5, options, seed=0, shard=Shard())
+    >>> [b.tolist() for b in batches.as_numpy_iterator()]
     [[0, 1, 2], [3, 4, 0], [1, 2, 3], [4]]
     """
     epochs = options.num_epochs
@@ -48,22 +56,23 @@ def row_indices(rows: int, options: ReadOptions, *, seed: int, shard: Shard) -> 
         # Never reached: it says that there is no end, so that training need not ask at each step.
         starts = starts.repeat()
 
-    def remember_seed(seed: Tensor, start: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        return seed, (seed, start)
-
-    def indices(seed: Tensor, start: Tensor) -> Tensor:
+    def positions(start: Tensor) -> Tensor:
         steps = tf.range(options.batch_size, dtype=tf.int64)
         if epochs is not None:
             left = (end - start + shard.count - 1) // shard.count
             steps = steps[: tf.minimum(left, options.batch_size)]
-        positions = start + steps * shard.count
-        if not options.shuffle:
-            return positions % rows
-        return _shuffled(positions, rows, seed)
+        return start + steps * shard.count
 
-    # A constant seed in `indices` would not be part of the saved state: a restart that draws
+    if not options.shuffle:
+        return starts.map(lambda start: take(positions(start) % rows))
+
+    def remember_seed(seed: Tensor, start: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        return seed, (seed, start)
+
+    # A constant seed in what is mapped would not be part of the saved state: a restart that draws
     # another seed would go on in another order.
-    return starts.scan(tf.constant(seed, tf.int64), remember_seed).map(indices)
+    seeded = starts.scan(tf.constant(seed, tf.int64), remember_seed)
+    return seeded.map(lambda seed, start: take(_shuffled(positions(start), rows, seed)))
 
 
 def batch_count(rows: int, options: ReadOptions, shard: Shard) -> int:

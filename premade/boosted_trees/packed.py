@@ -77,7 +77,7 @@ class PackedForest(NamedTuple):
     Attributes:
         trees: int32 `[]`, how many there are.
         top: the first levels.
-        is_deep: bool `[room]`, whether there are splits besides those.
+        is_deep: bool `[]`, whether there are splits besides those.
         word: `[room, nodes]`; see `Word`.
         value: float32 `[room, width, nodes]`.
         output: int32 `[room]`.
@@ -117,18 +117,16 @@ def packed(forest: Forest, features: int) -> PackedForest:
     low = threshold + tf.add_n([tf.cast(flag, tf.int32) * bit for flag, bit in flags])
     parts = Word.of(below.shape[1] + forest.feature.shape[1], features)
     word = parts.packed(left, tf.maximum(forest.feature, 0), low)
-    arrays = PackedForest(
-        trees,
-        top,
-        is_deep=tf.reduce_any(tf.gather(is_split, below, batch_dims=1), axis=1),
-        word=after_those_below(word),
-        value=tf.transpose(after_those_below(forest.value), [0, 2, 1]),
-        output=forest.output,
-        left_bins=after_those_below(forest.left_bins),
-    )
     room = functools.partial(_padded, spare=_spare(trees))
-    padded = tf.nest.map_structure(room, arrays._replace(trees=[]))
-    return padded._replace(trees=trees)
+    return PackedForest(
+        trees,
+        top=TopLevels(*(room(array) for array in top)),
+        is_deep=tf.reduce_any(tf.gather(is_split, below, batch_dims=1)),
+        word=room(after_those_below(word)),
+        value=room(tf.transpose(after_those_below(forest.value), [0, 2, 1])),
+        output=room(forest.output),
+        left_bins=room(after_those_below(forest.left_bins)),
+    )
 
 
 def _spare(trees: Tensor) -> Tensor:

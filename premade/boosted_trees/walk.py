@@ -119,7 +119,8 @@ def _of_block(bins: Tensor, trees: PackedForest, *, width: int) -> Tensor:
 
     def add(i: Tensor, logits: Tensor, scratch: Scratch) -> tuple[Tensor, Tensor, Scratch]:
         start, scratch = trees.top.places(bins, i, scratch, zero)
-        leaf = _leaf(bins, trees, i, start)
+        # The loop alone would do: but what it reads is cut out before it, also where it never runs.
+        leaf = tf.cond(trees.is_deep, lambda: _leaf(bins, trees, i, start), lambda: start)
         added = tf.gather(tf.gather(trees.value, i), leaf, axis=1)
         if trees.value.shape[1] == width:
             return i + 1, logits + added, scratch
@@ -160,8 +161,7 @@ def _leaf(bins: Tensor, trees: PackedForest, i: Tensor, start: Tensor) -> Tensor
         child = parts.left(word) + tf.cast(goes_right, tf.int32)
         return ~tf.reduce_all(_has(low, IS_LEAF)), child
 
-    is_deep = tf.gather(trees.is_deep, i)
-    _, leaf = tf.while_loop(lambda goes_on, _: goes_on, descend, (is_deep, start))
+    _, leaf = tf.while_loop(lambda goes_on, _: goes_on, descend, (True, start))
     return leaf
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from estimators.inputs import numpy_input_fn
 from estimators.inputs.options import Shard
-from estimators.inputs.positions import row_indices
+from estimators.inputs.positions import in_order
 
 
 def _batches(input_fn, count=None):
@@ -148,7 +148,7 @@ def test_batches_that_are_gathered_together_are_those_that_are_gathered_alone(
     x = {"number": np.arange(rows), "pair": np.arange(2.0 * rows).reshape(rows, 2)}
     x |= {"word": np.arange(rows).astype(str), "wide": np.ones([rows, 1000], bool)}
     make = numpy_input_fn(x, None, batch_size, num_epochs, shuffle=True, seed=3)
-    alone = row_indices(rows, make.options, seed=3, shard=Shard())
+    alone = in_order(tf.identity, rows, make.options, seed=3, shard=Shard())
     count = 20 if num_epochs is None else alone.cardinality()
     assert make().cardinality() == alone.cardinality()
     for features, indices in zip(make().take(20), alone.take(count), strict=False):

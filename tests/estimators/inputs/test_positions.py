@@ -3,12 +3,12 @@ import pytest
 import tensorflow as tf
 
 from estimators.inputs.options import ReadOptions, Shard
-from estimators.inputs.positions import row_indices
+from estimators.inputs.positions import in_order
 
 
 def _epochs(rows, epochs, seed=0):
     options = ReadOptions(batch_size=rows, num_epochs=epochs, shuffle=True)
-    batches = row_indices(rows, options, seed=seed, shard=Shard())
+    batches = in_order(tf.identity, rows, options, seed=seed, shard=Shard())
     return np.stack(list(batches.as_numpy_iterator()))
 
 
@@ -41,7 +41,7 @@ def test_orders_of_near_epochs_and_near_seeds_are_uncorrelated(seeds_or_epochs):
 def test_the_state_of_an_iterator_does_not_grow_with_the_rows(tmp_path):
     options = ReadOptions(batch_size=8, num_epochs=None, shuffle=True)
     for rows in (10, 10_000_000):
-        iterator = iter(row_indices(rows, options, seed=0, shard=Shard()))
+        iterator = iter(in_order(tf.identity, rows, options, seed=0, shard=Shard()))
         next(iterator)
         path = tf.train.Checkpoint(it=iterator).write(str(tmp_path / f"{rows}"))
         assert tf.io.gfile.stat(path + ".data-00000-of-00001").length < 2048
@@ -49,5 +49,5 @@ def test_the_state_of_an_iterator_does_not_grow_with_the_rows(tmp_path):
 
 def test_a_shard_takes_every_count_th_position():
     options = ReadOptions(batch_size=2, num_epochs=2)
-    batches = row_indices(5, options, seed=0, shard=Shard(index=1, count=3))
+    batches = in_order(tf.identity, 5, options, seed=0, shard=Shard(index=1, count=3))
     assert [b.tolist() for b in batches.as_numpy_iterator()] == [[1, 4], [2]]
