@@ -26,8 +26,8 @@ _NO_BIN_IS_ABOVE = 255
 class TopLevels(NamedTuple):
     """The nodes of the first levels, level after level and from left to right.
 
-    A leaf above the last level, or a split by category, is the start of a row of nodes that are
-    all itself: no row goes right there.
+    Below a leaf above the last level, or a split by category, all nodes are that one again: no row
+    goes right there.
 
     Attributes:
         feature: int32 `[trees, nodes]`.
@@ -54,9 +54,13 @@ class TopLevels(NamedTuple):
         ([[255, 255, 255]], [[0, 0, 0, 0]])
         """
         goes_on = tf.not_equal(forest.feature, LEAF) & (forest.threshold >= 0)
+        count = forest.feature.shape[1]
+        children = tf.stack([forest.left, forest.left + 1], axis=2)
+        of_each = tf.where(goes_on[..., tf.newaxis], children, tf.range(count)[:, tf.newaxis])
         levels = [tf.zeros_like(forest.left[:, :1])]
-        for _ in range(_levels(forest.feature.shape[1])):
-            levels.append(_children(forest.left, goes_on, levels[-1]))
+        for level in range(_levels(count)):
+            below = tf.gather(of_each, levels[-1], batch_dims=1)
+            levels.append(tf.reshape(below, [-1, 2 ** (level + 1)]))
         nodes = tf.concat(levels[:-1], axis=1)
         feature, threshold, missing_left, is_split = (
             tf.gather(array, nodes, batch_dims=1)
@@ -84,16 +88,14 @@ class TopLevels(NamedTuple):
         of_nodes = tf.gather(bins, feature)
         is_right = of_nodes > threshold[:, tf.newaxis]
         is_right &= tf.not_equal(of_nodes, missing_left[:, tf.newaxis])
-        answers = _put(scratch.is_right, tf.cast(is_right, tf.uint8), zero)
-        # Node by node: compared all at once, they would be written once more.
-        of_each = [tf.not_equal(answers[node], 0) for node in range(feature.shape[0])]
-        places = _put(scratch.places, _selected(of_each), zero)
+        answers = _put(scratch.is_right, is_right, zero)
+        places = _put(scratch.places, _selected(tf.unstack(answers)[:-1]), zero)
         return tf.cast(places[: bins.shape[1]], tf.int32), Scratch(answers, places)
 
     def scratch(self, rows: int) -> Scratch:
         """Returns what a loop over trees for so many rows begins with."""
         nodes = self.feature.shape[1]
-        return Scratch(tf.zeros([nodes + 1, rows], tf.uint8), tf.zeros([rows + 1], tf.uint8))
+        return Scratch(tf.zeros([nodes + 1, rows], tf.bool), tf.zeros([rows + 1], tf.uint8))
 
 
 class Scratch(NamedTuple):
@@ -105,7 +107,7 @@ class Scratch(NamedTuple):
     divided among threads, which for some microseconds of work takes longer than the work.
 
     Attributes:
-        is_right: uint8 `[nodes + 1, rows]`.
+        is_right: bool `[nodes + 1, rows]`.
         places: uint8 `[rows + 1]`.
     """
 
@@ -123,14 +125,6 @@ def _levels(nodes: int) -> int:
     return max(1, min(_MOST_LEVELS, (nodes + 1).bit_length() - 2))
 
 
-def _children(left: Tensor, goes_on: Tensor, nodes: Tensor) -> Tensor:
-    """Returns both children of each node, `[trees, 2 nodes]`; of one without, itself twice."""
-    goes_on = tf.gather(goes_on, nodes, batch_dims=1)
-    left = tf.where(goes_on, tf.gather(left, nodes, batch_dims=1), nodes)
-    right = tf.where(goes_on, left + 1, nodes)
-    return tf.reshape(tf.stack([left, right], axis=2), [-1, 2 * nodes.shape[1]])
-
-
 def _selected(is_right: list[Tensor]) -> Tensor:
     """Returns the number of each row's way through the levels, uint8 `[rows]`.
 
@@ -146,7 +140,8 @@ def _selected(is_right: list[Tensor]) -> Tensor:
         for went_right in way:
             half = len(answers) // 2
             pairs = zip(answers[:half], answers[half:], strict=True)
-            answers = [tf.where(went_right, b, a) for a, b in pairs]
+            # The operation itself: `tf.where` looks at its arguments for longer than it takes.
+            answers = [tf.raw_ops.SelectV2(condition=went_right, t=b, e=a) for a, b in pairs]
         way.append(answers[0])
         level *= 2
     place = tf.zeros_like(way[0], tf.uint8)
