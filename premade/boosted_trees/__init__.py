@@ -37,6 +37,8 @@ What is below may not know what is above:
     categories       from categories to bins
     column_readers   what is read of each kind of column
     walk             what a forest predicts, compiled
+    packed           trees as it wants them: a number for each node
+    top_levels       the first levels of trees, all of their nodes at once
     binning          from numbers to bins
     quads            how a table holds them: four features in one number
     forest           trees as arrays, and what they predict in plain operations
