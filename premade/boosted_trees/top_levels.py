@@ -20,8 +20,6 @@ Tensor = Any
 _MOST_LEVELS = 6
 """One level more is twice the work."""
 
-_NO_BIN_IS_ABOVE = 255
-
 
 class TopLevels(NamedTuple):
     """The nodes of the first levels, level after level and from left to right.
@@ -62,15 +60,16 @@ class TopLevels(NamedTuple):
             below = tf.gather(of_each, levels[-1], batch_dims=1)
             levels.append(tf.reshape(below, [-1, 2 ** (level + 1)]))
         nodes = tf.concat(levels[:-1], axis=1)
-        feature, threshold, missing_left, is_split = (
+        # The bin of missing values is the last: none is above it.
+        threshold = tf.where(goes_on, forest.threshold, MOST_BINS)
+        feature, threshold, missing_left = (
             tf.gather(array, nodes, batch_dims=1)
-            for array in (forest.feature, forest.threshold, forest.missing_left, goes_on)
+            for array in (forest.feature, threshold, forest.missing_left)
         )
-        missing = tf.where(missing_left, MOST_BINS, 0)
         return cls(
             feature=tf.maximum(feature, 0),
-            threshold=tf.cast(tf.where(is_split, threshold, _NO_BIN_IS_ABOVE), tf.uint8),
-            missing_left=tf.cast(missing, tf.uint8),
+            threshold=tf.cast(threshold, tf.uint8),
+            missing_left=tf.cast(tf.where(missing_left, MOST_BINS, 0), tf.uint8),
         ), levels[-1]
 
     def places(

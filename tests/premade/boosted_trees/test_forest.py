@@ -54,7 +54,7 @@ def leaf_of(forest, tree, row):
 
 @pytest.mark.parametrize("by_category", [False, True])
 @pytest.mark.parametrize("width", [1, 3])
-@pytest.mark.parametrize("nodes", [1, 61, 255])
+@pytest.mark.parametrize("nodes", [1, 7, 61, 255])
 def test_leaves_and_logits_are_those_of_a_walk(nodes, width, by_category):
     forest = made(nodes, width, by_category)
     bins = np.random.default_rng(9).integers(-1, 255, (3, 200)).astype(np.int32)
