@@ -8,6 +8,7 @@ What is below may not know what is above:
     layers           tf.estimator's way to grow them: layer by layer, from batches
     one_pass         ours: from all rows of one pass; `way` is what both have in common
     model_fn         one tree per logit and step
+    row_logits       what the forest says of the rows, kept while trees are added
     earlier          the forest that a new one begins with
     predicting       the variables of a forest, and predictions
     stopping         how many trees are enough

@@ -22,6 +22,7 @@ from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.partition import Shard
 from premade.boosted_trees.peers import Peers
 from premade.boosted_trees.predicting import SCOPE, ForestVariables, Predictor
+from premade.boosted_trees.row_logits import RowLogits, RowLogitsHook
 from premade.boosted_trees.stopping import Best, EarlyStoppingHook, EnoughTreesHook
 from premade.boosted_trees.subsampling import Derivatives, Subsampling
 from premade.boosted_trees.table import (
@@ -37,9 +38,6 @@ from premade.boosted_trees.table import (
 from premade.boosted_trees.tree_features import TreeFeatures
 
 Tensor = Any
-Variable = Any
-
-_NONE = -1
 
 
 @final
@@ -52,6 +50,7 @@ class TreesModelFn:
         grower: grows one tree.
         n_trees: where a run ends that was not told how many steps to make.
         peers: returns those who train together.
+        bins: returns the bins of the rows of a run, of each shard of this process.
         patience: steps without a better forest on the rows held out, until the run ends; None for
             as many as are asked for.
         subsampling: which rows and features each tree sees; None for all.
@@ -65,6 +64,7 @@ class TreesModelFn:
         grower: LevelGrower,
         n_trees: int,
         peers: Callable[[], Peers],
+        bins: Callable[[], Sequence[Tensor]],
         *,
         patience: int | None = None,
         subsampling: Subsampling | None = None,
@@ -80,17 +80,18 @@ class TreesModelFn:
         of_tree = layout(grower.nodes, 1, by_category=by_category)
         self._predictor = Predictor(objective.head, features, of_tree, explainer)
         self._peers = peers
+        self._bins = bins
         self._patience = patience
         self._subsampling = subsampling or Subsampling()
-        self._caches: list[list[_Cache]] = []
+        self._logits: list[list[RowLogits]] = []
 
     def prepare(self, features: Any, labels: Any, mode: str, sample_weight: Any = None) -> None:
         """Makes the variables that hold the logits of the table while trees are added."""
         del labels, sample_weight
         if mode == ModeKeys.TRAIN:
             sizes = [spec.shape[0] for spec in features[WEIGHTS]]
-            self._caches = [
-                [_Cache.of(size, self._outputs) for size in sizes]
+            self._logits = [
+                [RowLogits.of(size, self._outputs) for size in sizes]
                 for _ in range(self._peers().local_replicas)
             ]
 
@@ -108,10 +109,10 @@ class TreesModelFn:
     def _training(
         self, table: Mapping[str, Any], saved: ForestVariables, best: Best | None
     ) -> EstimatorSpec:
-        trees = self._centered(saved.read(), table)
-        caches = self._caches[replicas.local_index(len(self._caches))]
-        shards = list(zip(table[BINS], caches, strict=True))
-        logits = [cache.logits(trees, bins) for bins, cache in shards]
+        kept = self._logits[replicas.local_index(len(self._logits))]
+        trees, logits = saved.read(), [of_shard.read() for of_shard in kept]
+        if CENTER in table:
+            trees, logits = self._centered(trees, logits, table[CENTER])
         looked = [
             self._look(*each) for each in zip(table[LABELS], logits, table[WEIGHTS], strict=True)
         ]
@@ -130,8 +131,8 @@ class TreesModelFn:
             saved.assign(joined(trees, *(x.tree for x in grown)))
             saved.assign_boundaries(table[BOUNDARIES])
             count = tf.shape(trees.feature)[0] + self._outputs
-            for cache, values in zip(caches, after, strict=True):
-                cache.keep(values, count)
+            for of_shard, values in zip(kept, after, strict=True):
+                of_shard.assign(values)
             if best is not None:
                 best.take(held_out, count)
 
@@ -165,8 +166,9 @@ class TreesModelFn:
         return _added(before, grown.values, grown.nodes[i])
 
     def _hooks(self) -> list[Hook]:
+        shards = list(itertools.chain(*self._logits))
         hooks = [
-            _NewRowsHook(list(itertools.chain(*self._caches))),
+            RowLogitsHook(SCOPE, list(self._predictor.layout), self._bins, shards),
             EnoughTreesHook(self._n_trees),
         ]
         if self._patience is not None:
@@ -180,16 +182,25 @@ class TreesModelFn:
         tf.summary.scalar("held_out_loss", loss)
         return loss
 
-    def _centered(self, trees: Forest, table: Mapping[str, Any]) -> Forest:
-        """Returns the forest, beginning with the best constants if it is to be centered."""
-        if CENTER not in table:
-            return trees
+    def _centered(
+        self, trees: Forest, logits: Sequence[tuple[Tensor, ...]], constants: Tensor
+    ) -> tuple[Forest, list[tuple[Tensor, ...]]]:
+        """Returns what is given; where there are no trees yet, that of a forest of constants.
+
+        Args:
+            trees: the forest.
+            logits: what it says of the rows of each shard.
+            constants: see `Bias.found`.
+        """
+        is_first = tf.equal(tf.shape(trees.feature)[0], 0)
         arrays = tf.cond(
-            tf.equal(tf.shape(trees.feature)[0], 0),
-            lambda: bias_trees(table[CENTER], self._predictor.layout).arrays(),
+            is_first,
+            lambda: bias_trees(constants, self._predictor.layout).arrays(),
             trees.arrays,
         )
-        return Forest(**arrays)
+        added = tf.unstack(tf.where(is_first, constants[0], 0.0))
+        moved = [tuple(x + c for x, c in zip(each, added, strict=True)) for each in logits]
+        return Forest(**arrays), moved
 
     def _grown(
         self,
@@ -219,49 +230,6 @@ class TreesModelFn:
         return dataclasses.replace(grown, tree=of_output)
 
 
-@final
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Cache:
-    """The logits of the rows of a shard. Not saved: they are what the forest says of the rows.
-
-    Attributes:
-        values: for each output, float32 `[rows]`.
-        trees: int32 scalar, how many trees are in the values.
-    """
-
-    values: tuple[Variable, ...]
-    trees: Variable
-
-    @classmethod
-    def of(cls, rows: int, outputs: int) -> _Cache:
-        return cls(
-            tuple(tf.Variable(tf.zeros([rows]), trainable=False) for _ in range(outputs)),
-            tf.Variable(_NONE, trainable=False, dtype=tf.int32),
-        )
-
-    def logits(self, forest: Forest, bins: Tensor) -> tuple[Tensor, ...]:
-        """Returns the logits of a forest; from the rows, if its last tree was not added here."""
-        trees = tf.shape(forest.feature)[0]
-        found: tuple[Tensor, ...] = tf.cond(
-            tf.equal(self.trees, trees) | tf.equal(trees, 0),
-            lambda: tuple(values.read_value() for values in self.values),
-            lambda: tuple(tf.unstack(walk.logits_of_bins(forest, bins, width=len(self.values)))),
-        )
-        return found
-
-    def keep(self, logits: Sequence[Tensor], trees: Tensor) -> None:
-        """Takes note of the logits of a forest of so many trees."""
-        for variable, values in zip(self.values, logits, strict=True):
-            variable.assign(values)
-        self.trees.assign(trees)
-
-    def forget(self) -> None:
-        """Has the next logits computed from the rows, unless there are no trees."""
-        self.trees.assign(_NONE)
-        for values in self.values:
-            values.assign(tf.zeros_like(values))
-
-
 def _mean_loss(looked: Sequence[Looked]) -> Tensor:
     """Returns the mean loss of the rows of all shards and replicas, float32 scalar."""
     total, count = tf.unstack(
@@ -273,20 +241,3 @@ def _mean_loss(looked: Sequence[Looked]) -> Tensor:
 @tf.function(jit_compile=True, autograph=False)
 def _added(logits: Tensor, values: Tensor, leaf: Tensor) -> Tensor:
     return logits + tf.gather(values, leaf)
-
-
-@final
-class _NewRowsHook(Hook):
-    """Forgets the logits of the rows of the last run: those of this one may be others.
-
-    Args:
-        caches: of the shards.
-    """
-
-    def __init__(self, caches: Sequence[_Cache]) -> None:
-        self._caches = caches
-
-    def begin(self, run: Any) -> None:
-        """Forgets."""
-        for cache in self._caches:
-            cache.forget()

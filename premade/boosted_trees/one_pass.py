@@ -56,6 +56,7 @@ class OnePass(Way):
         self._known_boundaries = known_boundaries
         self._grower = grower_of(features, settings, objective)
         self._subsampling = subsampling_of(settings.options, seed)
+        self._bins: list[Any] = []
 
     @property
     def nodes(self) -> int:
@@ -79,6 +80,7 @@ class OnePass(Way):
             self._grower,
             self._settings.n_trees,
             self._peers,
+            self._take_bins,
             patience=options.early_stopping_trees,
             subsampling=self._subsampling,
             explainer=explainer,
@@ -100,8 +102,15 @@ class OnePass(Way):
             validation_fraction=options.validation_fraction if is_held_out else 0.0,
             center=self._center if self._settings.center_bias else None,
             when_read=self._rehearse,
+            when_binned=self._bins.extend,
         )
+        self._bins.clear()
         return maker(dataset)
+
+    def _take_bins(self) -> Sequence[Any]:
+        """Returns the bins of the rows that were gathered; once, they are not kept here."""
+        bins, self._bins = self._bins, []
+        return bins
 
     def _center(self, labels: Sequence[Any], weights: Sequence[Any], is_new: bool) -> Any:
         """Returns the constants of a forest that has no trees yet, and zeros for another."""

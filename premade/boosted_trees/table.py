@@ -56,6 +56,7 @@ class TableMaker:
             returns what the table has as `center`.
         when_read: told how many rows each part has, as soon as that is known, how many of them
             trees see, and of what type and shape labels and weights are in a batch.
+        when_binned: told the bins of each part.
     """
 
     features: TreeFeatures
@@ -69,6 +70,7 @@ class TableMaker:
     most_drawn: Callable[[Array, int], int] | None = None
     center: Callable[[Sequence[Any], Sequence[Tensor], bool], Tensor] | None = None
     when_read: Callable[[int, int, Any, Any], None] | None = None
+    when_binned: Callable[[Sequence[Tensor]], None] | None = None
 
     def __call__(self, dataset: Any) -> Any:
         """Returns the table as an endless dataset, an element for each replica of this process.
@@ -96,9 +98,12 @@ class TableMaker:
         known = self.known_boundaries()
         boundaries = self._boundaries(rows) if known is None else known
         self.features.check_boundaries(boundaries)
-        bins = self._binned(rows.store, parts, boundaries)
+        arrays = self._binned(rows.store, parts, boundaries)
+        bins = [_without_a_copy(of_part) for of_part in arrays]
+        if self.when_binned is not None:
+            self.when_binned(bins)
         by_part = {
-            BINS: [_without_a_copy(of_part) for of_part in bins],
+            BINS: bins,
             LABELS: [parts.repeating(rows.labels, i) for i in range(parts.count)],
             **{
                 name: [parts.filled(column, i) for i in range(parts.count)]
