@@ -42,6 +42,7 @@ What is below may not know what is above:
     top_levels       the first levels of trees, all of their nodes at once
     binning          from numbers to bins
     quads            how a table holds them: four features in one number
+    bits             flags as bits of numbers
     forest           trees as arrays, and what they predict in plain operations
 """
 

@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
+from premade.boosted_trees.bits import bits_of
 from premade.boosted_trees.categories import MOST_LISTED
 from premade.boosted_trees.column_readers import TreeFeature
 from premade.boosted_trees.forest import WORDS
@@ -29,8 +30,6 @@ from premade.boosted_trees.splits import NODES_AT_ONCE, Regularization, Search, 
 from premade.boosted_trees.sums import Scale
 
 Tensor = Any
-
-_WORD_BITS = 32
 
 
 @final
@@ -168,7 +167,7 @@ class CategorySearch:
         is_left = tf.where(is_category[:, tf.newaxis], is_left, up_to)
         is_left = tf.concat([is_left, missing_left[:, tf.newaxis]], axis=1)
         is_left |= ~is_split[:, tf.newaxis]
-        return tf.where(is_category, -1, threshold), missing_left, words_of(is_left)
+        return tf.where(is_category, -1, threshold), missing_left, bits_of(is_left)
 
 
 def _ranks(score: Tensor, nodes: Tensor) -> Tensor:
@@ -210,16 +209,3 @@ def without_missing(words: Tensor) -> Tensor:
     masks = np.full(words.shape[1], -1, np.int32)
     masks[-1:] = 2**31 - 1
     return tf.bitwise.bitwise_and(words, masks)
-
-
-def words_of(is_left: Tensor) -> Tensor:
-    """Returns sets of bins as bits, int32 `[nodes, WORDS]`.
-
-    Args:
-        is_left: bool `[nodes, 32 * WORDS]`.
-
-    >>> words_of(tf.range(256)[tf.newaxis] < 34).numpy()[0, :3].tolist()
-    [-1, 3, 0]
-    """
-    bits = tf.reshape(tf.cast(is_left, tf.int32), [-1, WORDS, _WORD_BITS])
-    return tf.reduce_sum(tf.bitwise.left_shift(bits, tf.range(_WORD_BITS)), axis=2)

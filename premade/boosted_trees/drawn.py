@@ -12,6 +12,7 @@ from typing import Any, Self, final
 
 import tensorflow as tf
 
+from premade.boosted_trees.bits import bits_of
 from premade.boosted_trees.histograms import gathered
 from premade.boosted_trees.partition import BLOCK, for_each_block, rows_with
 
@@ -71,7 +72,7 @@ class Rows:
 @functools.partial(tf.function, jit_compile=True, autograph=False)
 def _drawn(bins: Tensor, g: Tensor, h: Tensor, factors: Tensor, *, room: int) -> tuple[Tensor, ...]:
     quads, rows = bins.shape
-    found, count = rows_with(factors > 0.0, tf.constant(rows // BLOCK))
+    found, count = rows_with(bits_of(factors > 0.0), tf.constant(rows // BLOCK))
     at = found[:room]
 
     def copy(start: Tensor, copied: Tensor) -> tuple[Tensor]:

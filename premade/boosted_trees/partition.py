@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from premade.boosted_trees.binning import MOST_BINS
+from premade.boosted_trees.bits import BITS, bits_of, count_set, flags_of, set_before
 from premade.boosted_trees.forest import is_in
 from premade.boosted_trees.quads import bin_in, quad_of
 
@@ -24,7 +25,6 @@ BLOCK = 8192
 MISSING_BIN = MOST_BINS
 """The bin of missing values in a table."""
 
-_COUNT_WIDTH = 16
 _FEATURE_BITS = 11
 _MISSING_LEFT, _IS_SPLIT, _SMALL_IS_RIGHT = 1 << 8, 1 << 9, 1 << 10
 _THRESHOLD = (1 << 8) - 1
@@ -106,17 +106,18 @@ class Moved:
 def moved(bins: Tensor, node: Tensor, blocks: Tensor, words: Tensor, left_bins: Tensor) -> Moved:
     """Does what `descend` does, and brings the rows of the smaller children together.
 
-    Called inside of a compiled function. In three loops over the blocks, not in one: where the body
+    Called inside of a compiled function. In two loops over the blocks, not in one: where the body
     of a loop has more than eight operations, XLA runs those that do not need each other on several
     threads, and waking a thread takes longer than what it does for a block.
     """
 
     def flag(start: Tensor, child: Tensor, is_small: Tensor) -> tuple[Tensor, Tensor]:
         of_block, is_small_of_block = _moved(bins, node, words, left_bins, start)
-        return put(child, of_block, start), put(is_small, is_small_of_block, start)
+        bits = bits_of(is_small_of_block)
+        return put(child, of_block, start), put(is_small, bits, start // BITS)
 
-    flags = tf.zeros_like(node, tf.bool)
-    child, is_small = for_each_block(blocks, flag, (tf.zeros_like(node), flags))
+    none = tf.zeros([node.shape[0] // BITS], tf.int32)
+    child, is_small = for_each_block(blocks, flag, (tf.zeros_like(node), none))
     return Moved(child, *rows_with(is_small, blocks))
 
 
@@ -124,28 +125,26 @@ def rows_with(flags: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
     """Brings the rows that have a flag together.
 
     Args:
-        flags: bool `[rows]`.
+        flags: int32 `[rows / BITS]`, of the rows; see `bits_of`.
         blocks: int32 scalar, those of the rows that are looked at.
 
     Returns:
         int32 `[rows + BLOCK]`, the rows, ascending, and behind the last what means nothing; and
         int32 scalar, how many there are.
     """
-
-    def count(start: Tensor, counted: Tensor) -> tuple[Tensor]:
-        return (put(counted, _counted(tf.slice(flags, [start], [BLOCK])), start),)
+    counted, of_blocks = _counted(flags)
 
     def gather(start: Tensor, found: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        counted_of_block = tf.slice(counted, [start], [BLOCK])
-        is_in = tf.slice(flags, [start], [BLOCK])
-        place = counted_of_block - tf.cast(is_in, tf.int32)
-        # Each row adds itself, or nothing, at its place among those that are in.
-        row = tf.where(is_in, start + tf.range(BLOCK), 0)
+        of_block, counted_of_block = (
+            tf.slice(x, [start // BITS], [BLOCK // BITS]) for x in (flags, counted)
+        )
+        place = tf.repeat(counted_of_block, BITS) + set_before(of_block)
+        # Each row adds itself, or nothing, at its place among those that have the flag.
+        row = flags_of(of_block) * (start + tf.range(BLOCK))
         part = tf.tensor_scatter_nd_add(tf.zeros([BLOCK], tf.int32), place[:, tf.newaxis], row)
-        return put(found, part, before), before + counted_of_block[-1]
+        return put(found, part, before), before + tf.gather(of_blocks, start // BLOCK)
 
-    (counted,) = for_each_block(blocks, count, (tf.zeros_like(flags, tf.int32),))
-    none = tf.zeros([flags.shape[0] + BLOCK], tf.int32)
+    none = tf.zeros([BITS * flags.shape[0] + BLOCK], tf.int32)
     found, total = for_each_block(blocks, gather, (none, tf.constant(0)))
     return found, total
 
@@ -198,22 +197,20 @@ def put(into: Tensor, part: Tensor, start: Tensor) -> Tensor:
     return xla.dynamic_update_slice(into, part, [start])
 
 
-def _counted(flags: Tensor) -> Tensor:
-    """Returns, for each of a block's flags, how many up to it are set; int32 `[BLOCK]`.
+def _counted(flags: Tensor) -> tuple[Tensor, Tensor]:
+    """Counts flags that are set.
 
     By products of matrices, which are exact for such small numbers: XLA's own cumulative sum goes
-    over the block again and again.
+    over its numbers again and again.
+
+    Args:
+        flags: int32 `[rows / BITS]`, see `bits_of`.
+
+    Returns:
+        int32 `[rows / BITS]`, of each number those before it in its block; and int32 `[blocks]`.
     """
-    rows = tf.reshape(tf.cast(flags, tf.float32), [-1, _COUNT_WIDTH])
-    within = _summed(rows)
-    # The rows have rows in turn, and these are few.
-    totals = tf.reshape(within[:, -1], [-1, _COUNT_WIDTH])
-    up_to = _summed(totals)
-    below = np.tril(np.ones([totals.shape[0]] * 2, np.float32), -1)
-    before = up_to - totals + tf.linalg.matvec(below, up_to[:, -1])[:, tf.newaxis]
-    return tf.cast(tf.reshape(within + tf.reshape(before, [-1, 1]), [BLOCK]), tf.int32)
-
-
-def _summed(rows: Tensor) -> Tensor:
-    """Returns the sums of a row's numbers up to each of them, float32 `[rows, _COUNT_WIDTH]`."""
-    return tf.matmul(rows, np.triu(np.ones([_COUNT_WIDTH] * 2, np.float32)))
+    words = BLOCK // BITS
+    counts = tf.cast(tf.reshape(count_set(flags), [-1, words]), tf.float32)
+    before = tf.matmul(counts, np.triu(np.ones([words] * 2, np.float32), 1))
+    of_blocks = tf.reduce_sum(counts, axis=1)
+    return tf.reshape(tf.cast(before, tf.int32), [-1]), tf.cast(of_blocks, tf.int32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from premade.boosted_trees.category_splits import words_of
+from premade.boosted_trees.bits import bits_of
 from premade.boosted_trees.partition import BLOCK, descend, moved, node_words
 from premade.boosted_trees.quads import quads_of
 
@@ -35,7 +35,7 @@ def test_children_and_rows_of_the_smaller_ones_are_those_of_numpy(by_category, b
     bin_of_row = bins[FEATURE[node], np.arange(ROWS)]
     if by_category:
         is_left = (rng.random((4, 256)) < 0.6) | ~IS_SPLIT[:, np.newaxis]
-        left_bins, right = words_of(tf.constant(is_left)), ~is_left[node, bin_of_row]
+        left_bins, right = bits_of(tf.constant(is_left)), ~is_left[node, bin_of_row]
     else:
         left_bins = ONLY_NUMBERS
         right = np.where(bin_of_row == 255, ~MISSING_LEFT[node], bin_of_row > THRESHOLD[node])
