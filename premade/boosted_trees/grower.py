@@ -97,7 +97,12 @@ class LevelGrower:
     @property
     def nodes(self) -> int:
         """Nodes of a tree, whether it uses them or not."""
-        return 2 ** (self._depth + 1) - 1
+        return 2 * self.leaves - 1
+
+    @property
+    def leaves(self) -> int:
+        """Nodes of the last level."""
+        return 2**self._depth
 
     def grow(self, shards: Sequence[Shard], allowed: Tensor, scale: Scale) -> Grown:
         """Returns a tree.

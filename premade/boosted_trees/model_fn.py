@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from estimators import EstimatorSpec, Hook, ModeKeys
 from premade import replicas
-from premade.boosted_trees import leaf_quantiles, sums, walk
+from premade.boosted_trees import leaf_quantiles, row_logits, sums, walk
 from premade.boosted_trees.bias import bias_trees, column
 from premade.boosted_trees.derivatives import Looked
 from premade.boosted_trees.drawn import Rows
@@ -163,7 +163,7 @@ class TreesModelFn:
         if self._subsampling.draws_rows:
             # Where its nodes are known is where it was grown: on some of them.
             return before + walk.logits_of_bins(grown.tree, bins, width=1)[0]
-        return _added(before, grown.values, grown.nodes[i])
+        return row_logits.added(before, grown.values, grown.nodes[i])
 
     def _hooks(self) -> list[Hook]:
         shards = list(itertools.chain(*self._logits))
@@ -236,8 +236,3 @@ def _mean_loss(looked: Sequence[Looked]) -> Tensor:
         replicas.total(tf.add_n([tf.stack([x.total, x.count]) for x in looked]))
     )
     return tf.cast(tf.math.divide_no_nan(total, count), tf.float32)
-
-
-@tf.function(jit_compile=True, autograph=False)
-def _added(logits: Tensor, values: Tensor, leaf: Tensor) -> Tensor:
-    return logits + tf.gather(values, leaf)

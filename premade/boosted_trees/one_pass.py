@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 import tensorflow as tf
 
-from premade.boosted_trees import sums
+from premade.boosted_trees import row_logits, sums
 from premade.boosted_trees.bias import Bias
 from premade.boosted_trees.derivatives import KnownLoss
 from premade.boosted_trees.explaining import Explainer
@@ -131,6 +131,10 @@ class OnePass(Way):
         def programs(nothing: Nothing) -> Any:
             derivatives = nothing(tf.float32, room)
             found = [*self._grower.rehearse(room, nothing)]
+            if not self._subsampling.draws_rows:
+                values = nothing(tf.float32, self._grower.leaves)
+                leaf = nothing(tf.int32, rows)
+                found.append(row_logits.added(nothing(tf.float32, rows), values, leaf))
             found += sums.packed([(derivatives, derivatives)])[0]
             if isinstance(self._objective.loss, KnownLoss):
                 logits = (nothing(tf.float32, rows),) * self._objective.outputs

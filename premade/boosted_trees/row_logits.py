@@ -84,6 +84,21 @@ class RowLogitsHook(Hook):
             shard.assign(values)
 
 
+@tf.function(jit_compile=True, autograph=False)
+def added(logits: Tensor, values: Tensor, leaf: Tensor) -> Tensor:
+    """Returns logits with those of a tree, float32 `[rows]`.
+
+    Args:
+        logits: float32 `[rows]`.
+        values: float32 `[leaves]`.
+        leaf: int32 `[rows]`, in which leaf each row is.
+
+    >>> added(tf.zeros([3]), tf.constant([0.5, -1.0]), tf.constant([1, 0, 1])).numpy().tolist()
+    [-1.0, 0.5, -1.0]
+    """
+    return logits + tf.gather(values, leaf)
+
+
 def _of_shards(
     forest: Mapping[str, Any], bins: list[Tensor], outputs: int
 ) -> list[tuple[Tensor, ...]]:
