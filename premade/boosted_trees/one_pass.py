@@ -56,7 +56,7 @@ class OnePass(Way):
         self._known_boundaries = known_boundaries
         self._grower = grower_of(features, settings, objective)
         self._subsampling = subsampling_of(settings.options, seed)
-        self._bins: list[Any] = []
+        self._bins: Sequence[Any] = ()
 
     @property
     def nodes(self) -> int:
@@ -102,14 +102,16 @@ class OnePass(Way):
             validation_fraction=options.validation_fraction if is_held_out else 0.0,
             center=self._center if self._settings.center_bias else None,
             when_read=self._rehearse,
-            when_binned=self._bins.extend,
+            when_binned=self._keep_bins,
         )
-        self._bins.clear()
         return maker(dataset)
 
+    def _keep_bins(self, bins: Sequence[Any]) -> None:
+        self._bins = bins
+
     def _take_bins(self) -> Sequence[Any]:
-        """Returns the bins of the rows that were gathered; once, they are not kept here."""
-        bins, self._bins = self._bins, []
+        """Returns the bins that were kept, and keeps them no longer."""
+        bins, self._bins = self._bins, ()
         return bins
 
     def _center(self, labels: Sequence[Any], weights: Sequence[Any], is_new: bool) -> Any:

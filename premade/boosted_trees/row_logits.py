@@ -78,9 +78,8 @@ class RowLogitsHook(Hook):
         """Assigns them."""
         forest = {name: run.read_variable(f"{self._scope}/{name}") for name in self._names}
         outputs = len(self._shards[0].values)
-        for shard, values in zip(
-            self._shards, _of_shards(forest, list(self._bins()), outputs), strict=True
-        ):
+        found = _of_shards(forest, list(self._bins()), outputs)
+        for shard, values in zip(self._shards, found, strict=True):
             shard.assign(values)
 
 

@@ -338,3 +338,26 @@ def test_other_rows_of_as_many_are_not_taken_for_those_of_the_last_run(tmp_path)
     kept, anew = trained("kept", anew=False), trained("anew", anew=True)
     for name, array in anew.items():
         np.testing.assert_array_equal(kept[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_a_second_training_goes_on_where_the_first_ended(tmp_path, is_saved):
+    x, signal = numbers(rows=500)
+    input_fn = data(x, np.digitize(signal, [0.5, 1.5]))
+
+    def trained(folder, *steps):
+        config = RunConfig(
+            model_dir=str(tmp_path / folder),
+            progress=False,
+            save_checkpoints_steps=2 if is_saved else None,
+            save_checkpoints_secs=None,
+        )
+        trees = BoostedTreesClassifier(
+            columns(), n_classes=3, n_trees=9, max_depth=3, center_bias=True, config=config
+        )
+        for each in steps:
+            trees.train(input_fn, steps=each)
+        assert (trees.latest_checkpoint() is not None) == is_saved
+        return trees.evaluate(input_fn)
+
+    assert trained("twice", 2, 2) == trained("once", 4)
