@@ -21,7 +21,8 @@ class Ours:
 
     def __init__(self, growth: Growth) -> None:
         self._growth = growth
-        tf.config.threading.set_intra_op_parallelism_threads(growth.threads)
+        # A shard of the rows for each thread; more threads inside of operations get in their way.
+        tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(growth.threads)
 
     def bin(self, rows: BoostedRows) -> bool:

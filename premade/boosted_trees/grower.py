@@ -148,49 +148,50 @@ class LevelGrower:
             grown = prune(grown)
         return grown
 
-    def rehearse_search(self, nothing: Nothing) -> list[Tensor]:
-        """Runs the search for splits on nothing, so that it is compiled: the longest of all."""
-        features, room = self._histograms.features, self._most_nodes
-        splits = self._search.best(
-            nothing(tf.int64, features, BINS, room),
-            nothing(tf.int64, room),
-            nothing(tf.bool, features),
-            Scale(nothing(tf.float64), nothing(tf.float64)),
-            1,
-            self._monotone.start(room) if self._monotone else None,
-        )
-        return [splits.gain]
+    def rehearse_nodes(self, nothing: Nothing) -> list[Tensor]:
+        """Runs each program of `grow` that sees no rows once, on nothing, the longest first.
 
-    def rehearse(self, rows: int, nothing: Nothing) -> list[Tensor]:
+        Args:
+            nothing: makes their arguments.
+        """
+        features, room = self._histograms.features, self._most_nodes
+        histogram = nothing(tf.int64, features, BINS, room)
+        of_nodes, units = nothing(tf.int64, room), (nothing(tf.float64), nothing(tf.float64))
+        limits = self._monotone.start(room) if self._monotone else None
+        allowed = nothing(tf.bool, features)
+        found = self._search.best(histogram, of_nodes, allowed, Scale(*units), 1, limits)
+        splits = _no_splits(nothing, room, self._search.words)
+        levels = [_Level(splits, of_nodes, limits)] * self._depth
+        last = None if limits is None else tf.tile(limits, [1, 2])
+        levels.append(_Level(None, nothing(tf.int64, 2 * room), last))
+        run = [
+            found.gain,
+            *self._arrays(*_of_all(levels), *units).values(),
+            *self._sent(splits.parts(), of_nodes),
+        ]
+        if self._depth > 1:
+            small = nothing(tf.int64, features, BINS, self._histograms.slots)
+            run.append(self._children(histogram, small, *[splits.is_split] * 2))
+        return run
+
+    def rehearse_rows(self, rows: int, nothing: Nothing) -> list[Tensor]:
         """Runs each other program of `grow` once, on nothing.
 
         Args:
             rows: of a shard.
             nothing: makes their arguments.
         """
-        features, room = self._histograms.features, self._most_nodes
-        bins = nothing(tf.int32, quad_count(features), rows)
+        bins = nothing(tf.int32, quad_count(self._histograms.features), rows)
         shard = Shard(bins, nothing(tf.int64, rows), nothing(tf.int32))
-        nodes, of_nodes = nothing(tf.int32, rows), nothing(tf.int64, room)
-        units = nothing(tf.float64), nothing(tf.float64)
-        limits = self._monotone.start(room) if self._monotone else None
-        splits = _no_splits(nothing, room, self._search.words)
-        tests = nothing(tf.int32, room), splits.left_bins
-        levels = [_Level(splits, of_nodes, limits)] * self._depth
-        last = None if limits is None else tf.tile(limits, [1, 2])
-        levels.append(_Level(None, nothing(tf.int64, 2 * room), last))
-        found = [
+        nodes, words = nothing(tf.int32, rows), nothing(tf.int32, self._most_nodes)
+        tests = words, nothing(tf.int32, self._most_nodes, self._search.words)
+        run = [
             self._histograms.of_root(shard),
             descend(shard.bins, nodes, shard.blocks, *tests),
-            *self._sent(splits.parts(), of_nodes),
-            *self._arrays(*_of_all(levels), *units).values(),
         ]
         if self._depth > 1:
-            found += self._histograms.of_small_children(shard, nodes, *tests)
-            histogram = nothing(tf.int64, features, BINS, room)
-            small = nothing(tf.int64, features, BINS, self._histograms.slots)
-            found += [self._children(histogram, small, *[splits.is_split] * 2)]
-        return found
+            run += self._histograms.of_small_children(shard, nodes, *tests)
+        return run
 
     def _padded(self, histogram: Tensor) -> Tensor:
         return tf.pad(histogram, [[0, 0], [0, 0], [0, self._most_nodes - 1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, final
@@ -17,7 +18,7 @@ from premade.boosted_trees.growing import grower_of, subsampling_of
 from premade.boosted_trees.model_fn import TreesModelFn
 from premade.boosted_trees.objective import Objective
 from premade.boosted_trees.peers import Peers
-from premade.boosted_trees.rehearsal import Nothing, rehearse
+from premade.boosted_trees.rehearsal import Nothing, Rehearsal
 from premade.boosted_trees.settings import Settings
 from premade.boosted_trees.table import TableMaker
 from premade.boosted_trees.tree_features import TreeFeatures
@@ -88,9 +89,15 @@ class OnePass(Way):
 
     def gathered(self, dataset: Any) -> Any:
         """See `Way`."""
+        with Rehearsal(max(1, _threads() - 1)) as rehearsal:
+            if self._is_rehearsed:
+                rehearsal(self._grower.rehearse_nodes)
+            return self._maker(rehearsal)(dataset)
+
+    def _maker(self, rehearsal: Rehearsal) -> TableMaker:
         options = self._settings.options
         is_held_out = options.early_stopping_trees is not None
-        maker = TableMaker(
+        return TableMaker(
             self._features,
             self._objective.targets,
             self._known_boundaries,
@@ -101,10 +108,9 @@ class OnePass(Way):
             most_drawn=self._subsampling.most_rows if self._subsampling.draws_rows else None,
             validation_fraction=options.validation_fraction if is_held_out else 0.0,
             center=self._center if self._settings.center_bias else None,
-            when_read=self._rehearse,
+            when_read=functools.partial(self._rehearse, rehearsal),
             when_binned=self._keep_bins,
         )
-        return maker(dataset)
 
     def _keep_bins(self, bins: Sequence[Any]) -> None:
         self._bins = bins
@@ -122,17 +128,23 @@ class OnePass(Way):
         bias = Bias(objective.look, objective.outputs, objective.quantile, self._peers())
         return bias.found(labels, weights)
 
-    def _rehearse(self, rows: int, room: int, labels: Any, weights: Any) -> None:
+    @property
+    def _is_rehearsed(self) -> bool:
+        # Replicas are devices, and each would compile for itself.
+        return bool(self._peers().strategy.num_replicas_in_sync == 1)
+
+    def _rehearse(
+        self, rehearsal: Rehearsal, rows: int, room: int, labels: Any, weights: Any
+    ) -> None:
         """Has what grows trees compiled while bins are found and the step is traced."""
-        # Replicas are devices, and each would compile for itself. And where there are so many rows
-        # that memory is short, nobody sees a second more.
+        # Where there are so many rows that memory is short, nobody sees a second more.
         is_small = rows * len(self._features.all) <= _MOST_REHEARSED
-        if not is_small or self._peers().strategy.num_replicas_in_sync > 1:
+        if not (is_small and self._is_rehearsed):
             return
 
         def programs(nothing: Nothing) -> Any:
             derivatives = nothing(tf.float32, room)
-            found = [*self._grower.rehearse(room, nothing)]
+            found = [*self._grower.rehearse_rows(room, nothing)]
             if not self._subsampling.draws_rows:
                 values = nothing(tf.float32, self._grower.leaves)
                 leaf = nothing(tf.int32, rows)
@@ -144,7 +156,7 @@ class OnePass(Way):
                 found += self._objective.look(y, logits, weight).g
             return found
 
-        rehearse(self._grower.rehearse_search, programs)
+        rehearsal(programs)
 
 
 def _threads() -> int:

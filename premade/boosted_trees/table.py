@@ -221,7 +221,7 @@ class TableMaker:
         with futures.ThreadPoolExecutor(self.threads) as pool:
             # A block for each thread at a time: more of them would have to be kept.
             blocks = zip(itertools.count(0, BLOCK), store.blocks(BLOCK))
-            # The first alone, so that it is traced after nothing else; see `rehearse`.
+            # The first alone, so that it is traced after nothing else; see `Rehearsal`.
             for block in itertools.islice(blocks, 1):
                 take(*block)
             while some := list(itertools.islice(blocks, self.threads)):

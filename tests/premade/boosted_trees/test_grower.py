@@ -9,7 +9,7 @@ import tensorflow as tf
 from premade.boosted_trees.grower import LevelGrower
 from premade.boosted_trees.partition import BLOCK, Shard, descend
 from premade.boosted_trees.quads import quads_of
-from premade.boosted_trees.rehearsal import rehearse
+from premade.boosted_trees.rehearsal import Rehearsal
 from premade.boosted_trees.splits import Regularization
 from premade.boosted_trees.sums import packed
 
@@ -81,9 +81,12 @@ def traces(grower):
 @pytest.mark.parametrize("depth", [1, 2])
 def test_what_was_rehearsed_is_not_traced_again(depth):
     grower, before = LevelGrower(3, depth, RATE, WORTH), descend.experimental_get_tracing_count()
-    runs = grower.rehearse_search, lambda nothing: grower.rehearse(BLOCK, nothing)
-    for thread in rehearse(*runs):
-        thread.join()
+    with Rehearsal(threads=2) as rehearsal:
+        runs = rehearsal(
+            grower.rehearse_nodes, lambda nothing: grower.rehearse_rows(BLOCK, nothing)
+        )
+    for each in runs:
+        each.result()
     rehearsed = traces(grower)
     assert rehearsed[-1] <= before + 1
     assert sum(rehearsed[:-1]) == (4 if depth == 1 else 6)

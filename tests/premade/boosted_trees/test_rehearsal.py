@@ -7,7 +7,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from premade.boosted_trees.rehearsal import rehearse
+from premade.boosted_trees.rehearsal import Rehearsal
 
 TRAINING = """
 import sys
@@ -39,8 +39,10 @@ def test_all_is_traced_before_any_of_it_runs():
         seen.append("traced")
         return tf.numpy_function(note, [nothing(tf.int64)], tf.int64)
 
-    for thread in rehearse(run, run):
-        thread.join()
+    with Rehearsal(threads=1) as rehearsal:
+        runs = rehearsal(run, run)
+    for each in runs:
+        each.result()
     assert seen == ["traced", "traced", "run", "run"]
 
 
