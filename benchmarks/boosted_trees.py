@@ -269,13 +269,14 @@ def _report(
 # Boosted trees
 
 {options.trees} trees of depth 6 on {options.rows:,} rows of {options.columns} float32 columns, two
-classes, {options.test_rows:,} rows to predict; {_THREADS} threads (TensorFlow's are between operations,
-and one inside of each), learning rate 0.1, 256 bins (255 where a byte must hold the missing value
-too), l2 of 1, least weight of a node 1 where it can be set. Median of {options.rounds} rounds; each measurement is a process of its own, and the systems
-take turns. "In all" is from rows in memory to the model, with binning and compilation, without
-imports. "Prediction" is the second call of it. Memory is the peak of the process; "before
-training" is that of the imports and of making the rows. The "second run" is one that finds what an
-earlier process compiled, by `TF_XLA_FLAGS=--tf_xla_persistent_cache_directory=<folder>`.
+classes, {options.test_rows:,} rows to predict; {_THREADS} threads (of this project, between
+operations, and none inside of them), learning rate 0.1, 256 bins (255 where a byte must hold the
+missing value too), l2 of 1, least weight of a node 1 where it can be set. Median of
+{options.rounds} rounds; each measurement is a process of its own, and the systems take turns. "In
+all" is from rows in memory to the model, with binning and compilation, without imports.
+"Prediction" is the second call of it. Memory is the peak of the process; "before training" is that
+of the imports and of making the rows. The "second run" is one that finds what an earlier process
+compiled, by `TF_XLA_FLAGS=--tf_xla_persistent_cache_directory=<folder>`.
 
 {results.table()}
 
