@@ -168,8 +168,9 @@ class TableMaker:
         store = SpilledRows(self.cache_dir, width) if self.cache_dir else MemoryRows(width)
         rows = _Rows(store, read_batches.element_spec, self.features)
         with op_errors_named():
-            for batch in read_batches:
-                rows.append(*tf.nest.map_structure(_as_array, batch))
+            # Not `.numpy()`, which copies.
+            for batch in read_batches.as_numpy_iterator():
+                rows.append(*batch)
         # Asked by all workers before any of them refuses, so that none is left waiting.
         count, refused = self.peers.gathered(np.array([[rows.count, rows.refused]])).sum(axis=0)
         if not count:
@@ -227,11 +228,6 @@ class TableMaker:
             while some := list(itertools.islice(blocks, self.threads)):
                 list(pool.map(lambda block: take(*block), some))
         return quads
-
-
-def _as_array(x: Tensor) -> Array:
-    values: Array = x.numpy()
-    return values
 
 
 @final
