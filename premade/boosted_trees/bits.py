@@ -33,10 +33,10 @@ def flags_of(bits: Tensor) -> Tensor:
     return tf.reshape(tf.bitwise.bitwise_and(lanes, 1), [-1])
 
 
-def set_before(bits: Tensor) -> Tensor:
+def count_before(bits: Tensor) -> Tensor:
     """Returns, for each flag of `bits`, how many before it in its number are set, int32 `[n]`.
 
-    >>> set_before(tf.constant([5]))[:4].numpy().tolist()
+    >>> count_before(tf.constant([5]))[:4].numpy().tolist()
     [0, 1, 1, 2]
     """
     return tf.reshape(count_set(tf.bitwise.bitwise_and(bits[:, tf.newaxis], _BELOW)), [-1])

@@ -149,7 +149,7 @@ class LevelGrower:
         return grown
 
     def rehearse_nodes(self, nothing: Nothing) -> list[Tensor]:
-        """Runs each program of `grow` that sees no rows once, on nothing, the longest first.
+        """Runs each program of `grow` that sees no rows once, on nothing.
 
         Args:
             nothing: makes their arguments.

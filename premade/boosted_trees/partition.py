@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from premade.boosted_trees.binning import MOST_BINS
-from premade.boosted_trees.bits import BITS, bits_of, count_set, flags_of, set_before
+from premade.boosted_trees.bits import BITS, bits_of, count_before, count_set, flags_of
 from premade.boosted_trees.forest import is_in
 from premade.boosted_trees.quads import bin_in, quad_of
 
@@ -138,7 +138,7 @@ def rows_with(flags: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
         of_block, counted_of_block = (
             tf.slice(x, [start // BITS], [BLOCK // BITS]) for x in (flags, counted)
         )
-        place = tf.repeat(counted_of_block, BITS) + set_before(of_block)
+        place = tf.repeat(counted_of_block, BITS) + count_before(of_block)
         # Each row adds itself, or nothing, at its place among those that have the flag.
         row = flags_of(of_block) * (start + tf.range(BLOCK))
         part = tf.tensor_scatter_nd_add(tf.zeros([BLOCK], tf.int32), place[:, tf.newaxis], row)
