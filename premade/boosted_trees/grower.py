@@ -143,7 +143,7 @@ class LevelGrower:
         ]
         levels.append(_Level(None, of_children, limits))
         arrays = self._arrays(*_of_all(levels), scale.first, scale.second)
-        grown = Grown(Forest(**arrays), nodes, arrays["value"][0, 2**self._depth - 1 :, 0])
+        grown = Grown(Forest(**arrays), nodes, arrays["value"][0, self.leaves - 1 :, 0])
         for prune in self._prunings:
             grown = prune(grown)
         return grown

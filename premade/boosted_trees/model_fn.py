@@ -192,14 +192,15 @@ class TreesModelFn:
             logits: what it says of the rows of each shard.
             constants: see `Bias.found`.
         """
-        is_first = tf.equal(tf.shape(trees.feature)[0], 0)
-        arrays = tf.cond(
-            is_first,
-            lambda: bias_trees(constants, self._predictor.layout).arrays(),
-            trees.arrays,
+        added = tf.unstack(constants[0])
+        arrays, moved = tf.cond(
+            tf.equal(tf.shape(trees.feature)[0], 0),
+            lambda: (
+                bias_trees(constants, self._predictor.layout).arrays(),
+                [tuple(x + c for x, c in zip(each, added, strict=True)) for each in logits],
+            ),
+            lambda: (trees.arrays(), list(logits)),
         )
-        added = tf.unstack(tf.where(is_first, constants[0], 0.0))
-        moved = [tuple(x + c for x, c in zip(each, added, strict=True)) for each in logits]
         return Forest(**arrays), moved
 
     def _grown(

@@ -89,12 +89,14 @@ class OnePass(Way):
 
     def gathered(self, dataset: Any) -> Any:
         """See `Way`."""
+        # Replicas are devices, and each would compile for itself.
+        if self._peers().strategy.num_replicas_in_sync > 1:
+            return self._maker()(dataset)
         with Rehearsal(max(1, _threads() - 1)) as rehearsal:
-            if self._is_rehearsed:
-                rehearsal(self._grower.rehearse_nodes)
-            return self._maker(rehearsal)(dataset)
+            rehearsal(self._grower.rehearse_nodes)
+            return self._maker(functools.partial(self._rehearse, rehearsal))(dataset)
 
-    def _maker(self, rehearsal: Rehearsal) -> TableMaker:
+    def _maker(self, when_read: Callable[[int, int, Any, Any], None] | None = None) -> TableMaker:
         options = self._settings.options
         is_held_out = options.early_stopping_trees is not None
         return TableMaker(
@@ -108,7 +110,7 @@ class OnePass(Way):
             most_drawn=self._subsampling.most_rows if self._subsampling.draws_rows else None,
             validation_fraction=options.validation_fraction if is_held_out else 0.0,
             center=self._center if self._settings.center_bias else None,
-            when_read=functools.partial(self._rehearse, rehearsal),
+            when_read=when_read,
             when_binned=self._keep_bins,
         )
 
@@ -128,18 +130,12 @@ class OnePass(Way):
         bias = Bias(objective.look, objective.outputs, objective.quantile, self._peers())
         return bias.found(labels, weights)
 
-    @property
-    def _is_rehearsed(self) -> bool:
-        # Replicas are devices, and each would compile for itself.
-        return bool(self._peers().strategy.num_replicas_in_sync == 1)
-
     def _rehearse(
         self, rehearsal: Rehearsal, rows: int, room: int, labels: Any, weights: Any
     ) -> None:
         """Has what grows trees compiled while bins are found and the step is traced."""
         # Where there are so many rows that memory is short, nobody sees a second more.
-        is_small = rows * len(self._features.all) <= _MOST_REHEARSED
-        if not (is_small and self._is_rehearsed):
+        if rows * len(self._features.all) > _MOST_REHEARSED:
             return
 
         def programs(nothing: Nothing) -> Any:

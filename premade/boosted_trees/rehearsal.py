@@ -65,9 +65,9 @@ class Rehearsal:
             runs: each makes the operations of a graph from what makes their arguments. What they
                 return is forgotten.
         """
-        # All are traced before any of them runs. Functions are numbered as they are traced, by a
-        # counter that also numbers tensors; and XLA finds what an earlier process compiled by name,
-        # which must not depend on who was faster.
+        # All are traced before any of them runs, and none returns tensors. Functions are numbered
+        # as they are traced, by a counter that also numbers tensors; and XLA finds what an earlier
+        # process compiled by name, which must not depend on who was faster.
         traced, zero = [_traced(run) for run in runs], tf.constant(0, tf.int64)
         return [self._threads.submit(_play, function, zero) for function in traced]
 

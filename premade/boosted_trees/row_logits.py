@@ -105,6 +105,7 @@ def _of_shards(
     if not len(forest["feature"]):
         return [(tf.zeros([of_shard.shape[1]]),) * outputs for of_shard in bins]
 
+    # In one graph, so that shards are looked at side by side.
     @tf.function(autograph=False)
     def together(arrays: dict[str, Tensor], bins: list[Tensor]) -> list[list[Tensor]]:
         trees = Forest(**arrays)
